@@ -1,0 +1,95 @@
+/** Times the strategies against each other: the same model, the same program, in turn, round after round. */
+import type { DecoderModel, EncoderModel } from '@working-papers/models';
+import type { RunContext } from '../../contract.ts';
+import { type BatchOptions, batchesOf, rowsOf, slotsOf, tokensOf } from './batches.ts';
+import { type Plan, prefillFlops } from './packing.ts';
+import type { Strategy } from './parameters.ts';
+import { encodePlan, prefillPlan } from './prefill.ts';
+
+export interface Measured {
+  strategy: Strategy;
+  plans: Plan[];
+  /** Seconds of each round, over all batches. */
+  seconds: number[];
+  rows: number;
+  /** Slots computed, padding included. */
+  slots: number;
+  tokens: number;
+  /** Floating-point operations by the cost model. */
+  flops: number;
+}
+
+export interface MeasureOptions extends BatchOptions {
+  rounds: number;
+  strategies: readonly Strategy[];
+  /** Says which pile of prompts this is, in progress messages. */
+  label?: string;
+}
+
+/** `ids[p]` is what is computed of prompt p: without its last token for a decoder, the whole text for an encoder. */
+export async function measure(
+  model: DecoderModel | EncoderModel,
+  ids: readonly (readonly number[])[],
+  options: MeasureOptions,
+  context: RunContext,
+): Promise<Measured[]> {
+  const lengths = ids.map((prompt) => prompt.length);
+  const shape = shapeOf(model);
+  const measured = options.strategies.map((strategy): Measured => {
+    const plans = batchesOf(strategy, lengths, options);
+    const flops = plans.reduce((sum, plan) => sum + prefillFlops(plan.rows.length, plan.width, shape), 0);
+    return { strategy, plans, seconds: [], rows: rowsOf(plans), slots: slotsOf(plans), tokens: tokensOf(plans), flops };
+  });
+  const total = (options.rounds + 1) * measured.reduce((sum, entry) => sum + entry.flops, 0);
+  let done = 0;
+  // Round 0 is not counted: it sees every shape for the first time.
+  for (let round = 0; round <= options.rounds; round++) {
+    // Every strategy is first as often as it is last.
+    const turn = round % 2 === 0 ? measured : [...measured].reverse();
+    for (const entry of turn) {
+      const started = context.elapsed();
+      for (const plan of entry.plans) {
+        context.signal.throwIfAborted();
+        if (model.kind === 'decoder') await prefillPlan(model, plan, ids, { signal: context.signal });
+        else await encodePlan(model, plan, ids, { signal: context.signal });
+        done += prefillFlops(plan.rows.length, plan.width, shape);
+        context.emit({
+          type: 'progress',
+          done,
+          total,
+          unit: 'operations',
+          message: `${options.label ? `${options.label}: ` : ''}${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}, ${entry.strategy}`,
+        });
+      }
+      if (round > 0) entry.seconds.push((context.elapsed() - started) / 1000);
+    }
+  }
+  return measured;
+}
+
+/** What the cost model reads from a configuration: P without embeddings, layers, heads, head width. */
+export function shapeOf(model: DecoderModel | EncoderModel) {
+  const { config } = model;
+  const layers = Number(config.num_hidden_layers);
+  const heads = Number(config.num_attention_heads);
+  const hidden = Number(config.hidden_size);
+  const headDim = Number(config.head_dim ?? hidden / heads);
+  return { parameters: model.parameters - Number(config.vocab_size) * hidden, layers, heads, headDim };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Median with the smallest and largest round: with a handful of rounds their range is the honest interval. */
+export const spread = (values: readonly number[]) => ({
+  value: median(values),
+  low: Math.min(...values),
+  high: Math.max(...values),
+});
+
+/** Ratio of two strategies round by round (they were measured in turn), as a median with its range. */
+export const ratio = (one: Measured, other: Measured) =>
+  spread(one.seconds.map((seconds, round) => seconds / other.seconds[round]!));

@@ -1,0 +1,228 @@
+/** `papers run prepacking`: prefill a pile of prompts four ways, prove that the packed caches are exact, and continue from them. */
+import type { DecoderModel, Model } from '@working-papers/models';
+import type { Estimate, Machine, RunContext } from '../../contract.ts';
+import { measure } from './measure.ts';
+import { planPacking } from './packing.ts';
+import type { PrepackingParameters } from './parameters.ts';
+import { packingPlot, speedPlot, strategyTable } from './plots.ts';
+import { continueGreedily, prefillPlan } from './prefill.ts';
+import { chosen, compareCaches, compareEmbeddings, type Difference } from './proof.ts';
+
+export { planPacking, planPadded, prefillFlops } from './packing.ts';
+export { prepackEncode, prepackPrefill } from './prefill.ts';
+
+export async function run(parameters: PrepackingParameters, context: RunContext): Promise<void> {
+  const model = await context.models.open(parameters.model, { weights: 'fp32', signal: context.signal });
+  const prompts = await readPrompts(parameters, model, context);
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  const computed =
+    model.kind === 'decoder' ? prompts.map(({ ids }) => ids.slice(0, -1)) : prompts.map(({ ids }) => ids);
+  context.emit({
+    type: 'text',
+    markdown: `${prompts.length} ${model.kind === 'decoder' ? 'prompts' : 'texts'} of ${Math.min(...prompts.map(({ ids }) => ids.length))} to ${longest} tokens on ${model.reference}, ${parameters.batch} a batch.`,
+  });
+  if (computed.every((ids) => ids.length === 0))
+    throw new Error('Every prompt is a single token, so there is nothing to prefill. Give longer prompts.');
+  const measured = await measure(
+    model,
+    computed,
+    {
+      strategies: parameters.compare,
+      batch: parameters.batch,
+      packing: parameters.packing,
+      capacityFactor: parameters.capacityFactor,
+      rounds: parameters.rounds,
+    },
+    context,
+  );
+  context.emit({
+    type: 'table',
+    name: 'strategies',
+    caption: 'Seconds to prefill the pile, every strategy in turn',
+    ...strategyTable(measured),
+  });
+  context.emit({
+    type: 'plot',
+    name: 'packing',
+    caption: 'The largest batch of each strategy: prompts and padding',
+    setting: model.reference,
+    spec: packingPlot(measured),
+  });
+  if (parameters.compare.includes('padded') && parameters.compare.length > 1)
+    context.emit({
+      type: 'plot',
+      name: 'speed',
+      caption: 'Measured against predicted speed-up over padding',
+      setting: model.reference,
+      spec: speedPlot([{ pile: 'your prompts', measured }]),
+    });
+  await writeFile(
+    context,
+    'plan.json',
+    'application/json',
+    JSON.stringify(
+      measured.map(({ strategy, plans }) => ({ strategy, plans })),
+      null,
+      1,
+    ),
+  );
+  await writeFile(
+    context,
+    'timing.csv',
+    'text/csv',
+    `strategy,round,seconds,rows,slots,tokens\n${measured.flatMap((m) => m.seconds.map((s, r) => `${m.strategy},${r + 1},${s},${m.rows},${m.slots},${m.tokens}\n`)).join('')}`,
+  );
+  await prove(model, computed, parameters, context);
+  if (model.kind === 'decoder' && parameters.maxNew > 0) await continueAll(model, prompts, parameters, context);
+}
+
+interface Prompt {
+  text: string;
+  ids: number[];
+}
+
+async function readPrompts(parameters: PrepackingParameters, model: Model, context: RunContext): Promise<Prompt[]> {
+  const prompts: Prompt[] = [];
+  for await (const row of context.rows(parameters.prompts)) {
+    const index = prompts.length + 1;
+    const text = row[parameters.column] ?? row.text;
+    if (typeof text !== 'string')
+      throw new Error(
+        `Row ${index} has no text under "${parameters.column}". Name the field that holds the prompt with --column.`,
+      );
+    if (text.trim() === '') throw new Error(`Prompt ${index} is empty. Remove it or write something.`);
+    const { ids } = model.tokenizer.encode(text, { maxLength: Number.MAX_SAFE_INTEGER });
+    if (ids.length > model.contextLength)
+      throw new Error(
+        `Prompt ${index} has ${ids.length} tokens and ${model.reference} takes ${model.contextLength}. Shorten it or leave it out.`,
+      );
+    prompts.push({ text, ids });
+  }
+  if (prompts.length === 0) throw new Error('There are no prompts in the input. Give at least one line of text.');
+  return prompts;
+}
+
+/** Compares packed caches (or embeddings) with ones computed alone, and says what the negative controls gave. */
+async function prove(
+  model: Model,
+  ids: readonly (readonly number[])[],
+  parameters: PrepackingParameters,
+  context: RunContext,
+): Promise<void> {
+  if (parameters.verify === 0) return;
+  const first = ids.slice(0, parameters.batch);
+  const plan = planPacking(
+    first.map((prompt) => prompt.length),
+    {
+      packing: parameters.packing,
+      capacity: Math.floor(parameters.capacityFactor * Math.max(...first.map((prompt) => prompt.length))),
+    },
+  );
+  const prompts = chosen(plan, parameters.verify);
+  context.emit({ type: 'progress', done: 0, total: 1, message: 'Comparing packed with alone' });
+  const { signal } = context;
+  const packed =
+    model.kind === 'decoder'
+      ? await compareCaches(model, plan, first, prompts, { signal })
+      : await compareEmbeddings(model, plan, first, prompts, { signal });
+  const rows: (string | number | null)[][] = packed.map(({ prompt, absolute, relative }) => [
+    `prompt ${prompt + 1}`,
+    'packed',
+    absolute,
+    relative,
+  ]);
+  if (model.kind === 'decoder' && plan.rows.some((row) => row.prompts.length > 1))
+    for (const without of ['position restart', 'block-diagonal mask'] as const) {
+      const worst = largest(await compareCaches(model, plan, first, prompts, { without, signal }));
+      rows.push([`prompt ${worst.prompt + 1}`, `control: without the ${without}`, worst.absolute, worst.relative]);
+    }
+  context.emit({
+    type: 'table',
+    name: 'proof',
+    caption:
+      model.kind === 'decoder'
+        ? 'Packed keys and values against a prefill alone; the controls must differ'
+        : 'Packed embeddings against ones computed alone',
+    columns: [
+      { name: 'prompt', type: 'text' },
+      { name: 'how', type: 'text' },
+      { name: 'largest difference', type: 'number' },
+      { name: 'over the largest value', type: 'number' },
+    ],
+    rows,
+  });
+}
+
+export const largest = (differences: readonly Difference[]): Difference =>
+  differences.reduce((worst, next) => (next.relative > worst.relative ? next : worst));
+
+async function continueAll(
+  model: DecoderModel,
+  prompts: readonly Prompt[],
+  parameters: PrepackingParameters,
+  context: RunContext,
+): Promise<void> {
+  const sink = context.write('generations.jsonl', 'application/jsonl');
+  const shown: (string | number)[][] = [];
+  for (let at = 0; at < prompts.length; at += parameters.batch) {
+    const batch = prompts.slice(at, at + parameters.batch);
+    const prefixes = batch.map(({ ids }) => ids.slice(0, -1));
+    const plan = planPacking(
+      prefixes.map((ids) => ids.length),
+      { packing: parameters.packing },
+    );
+    const caches =
+      plan.rows.length > 0 ? await prefillPlan(model, plan, prefixes, { signal: context.signal }) : new Map();
+    const tokens = await continueGreedily(
+      model,
+      batch.map(({ ids }) => ids),
+      batch.map((_, i) => caches.get(i)),
+      parameters.maxNew,
+      context.signal,
+    );
+    for (const [i, { text }] of batch.entries()) {
+      const continuation = model.tokenizer.decode(tokens[i]!);
+      await sink.write(`${JSON.stringify({ prompt: text, continuation, tokens: tokens[i] })}\n`);
+      if (shown.length < 20) shown.push([text.length > 80 ? `${text.slice(0, 79)}…` : text, continuation]);
+    }
+    context.emit({
+      type: 'progress',
+      done: Math.min(at + batch.length, prompts.length),
+      total: prompts.length,
+      unit: 'prompts',
+      message: 'Continuing from the unpacked caches',
+    });
+  }
+  await sink.close();
+  context.emit({
+    type: 'table',
+    name: 'continuations',
+    caption: 'Greedy continuations from the unpacked caches',
+    columns: [
+      { name: 'prompt', type: 'text' },
+      { name: 'continuation', type: 'text' },
+    ],
+    rows: shown,
+  });
+}
+
+async function writeFile(context: RunContext, name: string, mediaType: string, text: string): Promise<void> {
+  const sink = context.write(name, mediaType);
+  await sink.write(text);
+  await sink.close();
+}
+
+/** Rough: a token costs two operations a parameter; two cores do about 1.5e11 a second. */
+export function estimate(
+  parameters: PrepackingParameters,
+  facts: { machine: Machine; modelBytes?: number; inputBytes?: number },
+): Estimate {
+  const tokens = (facts.inputBytes ?? parameters.prompts.length) / 4;
+  const flops =
+    tokens * 2 * ((facts.modelBytes ?? 540e6) / 4) * (parameters.rounds + 1) * parameters.compare.length * 2;
+  return {
+    seconds: 5 + flops / (0.75e11 * facts.machine.cores),
+    bytes: (facts.modelBytes ?? 540e6) * 2,
+    basis: 'two operations a parameter and token, half of the slots padding, 75 GFLOP/s a core',
+  };
+}

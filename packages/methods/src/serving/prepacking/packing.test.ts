@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { layOut, places } from './layout.ts';
+import { exactLimit, planPacking, planPadded, prefillFlops } from './packing.ts';
+
+const lengthsOf = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 });
+
+/** The least number of bins by trying every assignment: an oracle that shares nothing with the search. */
+function leastRows(lengths: readonly number[], capacity: number): number {
+  let best = lengths.length;
+  const loads: number[] = [];
+  const go = (i: number): void => {
+    if (loads.length >= best) return;
+    if (i === lengths.length) {
+      best = loads.length;
+      return;
+    }
+    for (let b = 0; b < loads.length; b++)
+      if (loads[b]! + lengths[i]! <= capacity) {
+        loads[b]! += lengths[i]!;
+        go(i + 1);
+        loads[b]! -= lengths[i]!;
+      }
+    loads.push(lengths[i]!);
+    go(i + 1);
+    loads.pop();
+  };
+  go(0);
+  return best;
+}
+
+describe('planPacking', () => {
+  it('packs the worked example: 5, 3, 2, 4, 1 into {5}, {4, 1}, {3, 2}', () => {
+    const lengths = [5, 3, 2, 4, 1];
+    for (const packing of ['bfd', 'ffd', 'exact'] as const) {
+      const plan = planPacking(lengths, { packing, capacity: 5 });
+      const rows = plan.rows.map((row) => row.prompts.map((p) => lengths[p]).sort()).sort();
+      expect(rows).toEqual([[1, 4], [2, 3], [5]]);
+      expect(plan.rows.length * plan.width).toBe(15);
+      expect(plan.fill).toBe(1);
+    }
+    const padded = planPadded(lengths);
+    expect(padded.rows.length * padded.width).toBe(25);
+  });
+
+  it('places every prompt once and never exceeds the capacity; greedy stays within 11/9 of the least + 6/9', () => {
+    fc.assert(
+      fc.property(lengthsOf, (lengths) => {
+        const capacity = Math.max(...lengths);
+        const sum = lengths.reduce((a, b) => a + b, 0);
+        const least = leastRows(lengths, capacity);
+        for (const packing of ['bfd', 'ffd', 'exact'] as const) {
+          const { rows } = planPacking(lengths, { packing });
+          expect(rows.flatMap((row) => row.prompts).sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
+          for (const row of rows) {
+            expect(row.length).toBe(row.prompts.reduce((total, p) => total + lengths[p]!, 0));
+            expect(row.length).toBeLessThanOrEqual(capacity);
+          }
+          expect(rows.length).toBeGreaterThanOrEqual(Math.ceil(sum / capacity));
+          if (packing === 'exact') expect(rows.length).toBe(least);
+          if (packing === 'ffd') expect(rows.length).toBeLessThanOrEqual((11 / 9) * least + 6 / 9);
+        }
+      }),
+      { seed: 1, numRuns: 60 },
+    );
+  });
+
+  it('equals padding when all lengths are alike, and with one prompt', () => {
+    expect(planPacking([7, 7, 7]).rows).toEqual(planPadded([7, 7, 7]).rows);
+    expect(planPacking([9]).rows).toEqual(planPadded([9]).rows);
+  });
+
+  it('leaves a prompt of no tokens out', () => {
+    expect(planPacking([0, 3]).rows).toEqual([{ prompts: [1], starts: [0], length: 3 }]);
+    expect(planPacking([0, 0])).toMatchObject({ rows: [], width: 0, tokens: 0, fill: 1 });
+  });
+
+  it('says what is wrong', () => {
+    expect(() => planPacking([3, 9], { capacity: 5 })).toThrow(/Prompt 1 has 9 tokens and a row holds 5/);
+    expect(() => planPacking([2.5])).toThrow(/whole number/);
+    expect(() => planPacking(Array(exactLimit + 1).fill(1), { packing: 'exact' })).toThrow(/at most 24/);
+  });
+
+  it('costs what the model says: 2 rows of 3 tokens, P = 10, c = 4 * 1 * 2 * 5', () => {
+    expect(prefillFlops(2, 3, { parameters: 10, layers: 1, heads: 2, headDim: 5 })).toBe(2 * (60 + 360));
+  });
+});
+
+describe('layOut', () => {
+  const prompts = [
+    [11, 12, 13, 14, 15],
+    [21, 22, 23],
+    [31, 32],
+  ];
+  const plan = planPacking([5, 3, 2]);
+
+  it('restarts positions and masks everything but the own prompt, causally', () => {
+    const { ids, positions, mask } = layOut(plan, prompts, { causal: true, padId: 0 });
+    expect(ids.flat()).toEqual([11, 12, 13, 14, 15, 21, 22, 23, 31, 32]);
+    expect(positions.flat()).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 0, 1]);
+    const second = Array.from({ length: 5 }, (_, i) =>
+      Array.from({ length: 5 }, (_, j) => (mask[(5 + i) * 5 + j] === 0 ? 1 : 0)).join(''),
+    );
+    expect(second).toEqual(['10000', '11000', '11100', '00010', '00011']);
+  });
+
+  it('lets an encoder see its whole prompt, and padding only itself', () => {
+    const { mask } = layOut(planPadded([3, 1]), [[1, 2, 3], [4]], { causal: false, padId: 0 });
+    const seen = Array.from(mask, (value) => (value === 0 ? 1 : 0));
+    expect(seen.slice(0, 9)).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(seen.slice(9)).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+  });
+
+  it('says where each prompt lies', () => {
+    expect(Object.fromEntries(places(plan))).toEqual({
+      0: { row: 0, start: 0, end: 5 },
+      1: { row: 1, start: 0, end: 3 },
+      2: { row: 1, start: 3, end: 5 },
+    });
+  });
+});

@@ -1,0 +1,3 @@
+import { afterSetUp } from './setup.mjs';
+
+await afterSetUp(async () => {});

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+const long = process.env.WORKING_PAPERS_LONG === '1';
+
+export default defineConfig({
+  test: {
+    include: long
+      ? ['**/*.long.ts']
+      : ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/build/**'],
+    // Two cores: the engine's own threads use both, so files run a few at a time and tests get room.
+    maxWorkers: 2,
+    testTimeout: long ? 1_800_000 : 60_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+  },
+});
