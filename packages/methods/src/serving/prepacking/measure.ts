@@ -4,13 +4,15 @@ import type { RunContext } from '../../contract.ts';
 import { type BatchOptions, batchesOf, rowsOf, slotsOf, tokensOf } from './batches.ts';
 import { type Plan, prefillFlops } from './packing.ts';
 import type { Strategy } from './parameters.ts';
-import { encodePlan, prefillPlan } from './prefill.ts';
+import { continueGreedily, encodePlan, prefillPlan } from './prefill.ts';
 
 export interface Measured {
   strategy: Strategy;
   plans: Plan[];
-  /** Seconds of each round, over all batches. */
+  /** Seconds of each round, over all batches: the forward passes and the unpacking. */
   seconds: number[];
+  /** The same with one decoding step of every prompt from its cache; empty unless the whole prompts were given. */
+  firstTokenSeconds: number[];
   rows: number;
   /** Slots computed, padding included. */
   slots: number;
@@ -24,6 +26,8 @@ export interface MeasureOptions extends BatchOptions {
   strategies: readonly Strategy[];
   /** Says which pile of prompts this is, in progress messages. */
   label?: string;
+  /** The whole prompts of a decoder: then the time to the first token is measured too. */
+  prompts?: readonly (readonly number[])[];
 }
 
 /** `ids[p]` is what is computed of prompt p: without its last token for a decoder, the whole text for an encoder. */
@@ -38,7 +42,16 @@ export async function measure(
   const measured = options.strategies.map((strategy): Measured => {
     const plans = batchesOf(strategy, lengths, options);
     const flops = plans.reduce((sum, plan) => sum + prefillFlops(plan.rows.length, plan.width, shape), 0);
-    return { strategy, plans, seconds: [], rows: rowsOf(plans), slots: slotsOf(plans), tokens: tokensOf(plans), flops };
+    return {
+      strategy,
+      plans,
+      seconds: [],
+      firstTokenSeconds: [],
+      rows: rowsOf(plans),
+      slots: slotsOf(plans),
+      tokens: tokensOf(plans),
+      flops,
+    };
   });
   const total = (options.rounds + 1) * measured.reduce((sum, entry) => sum + entry.flops, 0);
   let done = 0;
@@ -47,11 +60,24 @@ export async function measure(
     // Every strategy is first as often as it is last.
     const turn = round % 2 === 0 ? measured : [...measured].reverse();
     for (const entry of turn) {
-      const started = context.elapsed();
+      let prefill = 0;
+      let firstToken = 0;
       for (const plan of entry.plans) {
         context.signal.throwIfAborted();
-        if (model.kind === 'decoder') await prefillPlan(model, plan, ids, { signal: context.signal });
-        else await encodePlan(model, plan, ids, { signal: context.signal });
+        const started = context.elapsed();
+        if (model.kind === 'decoder') {
+          const caches = await prefillPlan(model, plan, ids, { signal: context.signal });
+          prefill += context.elapsed() - started;
+          if (options.prompts) {
+            const members = [...caches.keys()];
+            const whole = members.map((prompt) => options.prompts![prompt]!);
+            await continueGreedily(model, whole, [...caches.values()], 1, context.signal);
+            firstToken += context.elapsed() - started;
+          }
+        } else {
+          await encodePlan(model, plan, ids, { signal: context.signal });
+          prefill += context.elapsed() - started;
+        }
         done += prefillFlops(plan.rows.length, plan.width, shape);
         context.emit({
           type: 'progress',
@@ -61,7 +87,9 @@ export async function measure(
           message: `${options.label ? `${options.label}: ` : ''}${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}, ${entry.strategy}`,
         });
       }
-      if (round > 0) entry.seconds.push((context.elapsed() - started) / 1000);
+      if (round === 0) continue;
+      entry.seconds.push(prefill / 1000);
+      if (options.prompts) entry.firstTokenSeconds.push(firstToken / 1000);
     }
   }
   return measured;
