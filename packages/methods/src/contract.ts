@@ -116,7 +116,13 @@ export type Verdict = 'holds' | 'partly' | 'does not hold here' | 'not tested';
 export type RunEvent =
   | { type: 'progress'; stage?: string; done: number; total?: number; unit?: string; message: string }
   | { type: 'metric'; series: string; x: number; y: number; xUnit?: string; yUnit?: string }
-  | { type: 'table'; name: string; caption: string; columns: TableColumn[]; rows: (string | number | boolean | null)[][] }
+  | {
+      type: 'table';
+      name: string;
+      caption: string;
+      columns: TableColumn[];
+      rows: (string | number | boolean | null)[][];
+    }
   /** A Vega-Lite spec with inline values only. `caption` is what is seen; `setting` what and on what. */
   | { type: 'plot'; name: string; caption: string; setting?: string; spec: Record<string, unknown> }
   | { type: 'text'; markdown: string }

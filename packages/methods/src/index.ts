@@ -1,1 +1,29 @@
-export {};
+/** The papers: a room each, what they claim, what was measured, and how they are run. */
+export * from './contract.ts';
+export { built, checkDescriptor } from './descriptor.ts';
+export { claimsOf, judge, loadEvidence, plotSpec, readEvidence } from './evidence.ts';
+export {
+  actionsOf,
+  checkParameters,
+  type Field,
+  type FieldError,
+  type FieldType,
+  fieldsOf,
+  type JsonSchema,
+  jsonSchema,
+  type Parsed,
+  parseParameters,
+  type Raw,
+  reservedNames,
+} from './parameters.ts';
+export { type Registration, registrationOf } from './registration.ts';
+export {
+  descriptorOf,
+  loadDescriptors,
+  loadExperiment,
+  loadMethod,
+  loadParts,
+  readDescriptors,
+  roomFolder,
+} from './registry.ts';
+export { checkRule, expressionLimit, verdict } from './rules.ts';

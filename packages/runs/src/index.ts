@@ -1,1 +1,22 @@
-export {};
+/** A method as a job: queue, worker, events, evidence. */
+export { listArtifacts, openArtifact } from './artifacts.ts';
+export { closeQueue } from './bell.ts';
+export { type CommandOf, commandLine, flagName } from './command.ts';
+export { followEvents, readEvents } from './events.ts';
+export { listEvidence, listInstanceEvidence } from './evidence.ts';
+export { markLost, watchLost } from './lost.ts';
+export { checkPlot, plotLimits } from './plots/check.ts';
+export { plotConfig } from './plots/config.ts';
+export { type DrawOptions, drawLimits, drawPlot } from './plots/draw.ts';
+export { cancelRun, createRun, repeatRun } from './requests.ts';
+export { countRuns, getRun, type ListRunsOptions, listRuns } from './rows.ts';
+export { registerMethods, registrationsOf } from './shelf.ts';
+export * from './types.ts';
+export {
+  defaultIntervals,
+  type Intervals,
+  startWorker,
+  type Worker,
+  type WorkerOptions,
+  workersPresent,
+} from './worker.ts';

@@ -1,1 +1,3 @@
-export {};
+export { openModel, type OpenModelOptions } from './open-model.ts';
+export * from '../formats/node/index.ts';
+export * from '../references/node/index.ts';

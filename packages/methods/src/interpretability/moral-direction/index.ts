@@ -1,4 +1,5 @@
 import type { Method } from '../../contract.ts';
+import { parameters } from './parameters.ts';
 
 export default {
   slug: 'moral-direction',
@@ -12,6 +13,8 @@ export default {
   },
   offers:
     'Find, test and use a normative (or any antonym) direction in your own encoder: score phrases with it and steer your own generator.',
+  parameters,
+  defaultAction: 'score',
   claims: [
     {
       id: 'MD-1',

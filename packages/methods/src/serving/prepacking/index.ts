@@ -1,4 +1,5 @@
 import type { Method } from '../../contract.ts';
+import { parameters } from './parameters.ts';
 
 export default {
   slug: 'prepacking',
@@ -12,6 +13,7 @@ export default {
   },
   offers:
     'Prefill a pile of prompts of mixed length faster on the model you have, and get ordinary per-prompt caches back.',
+  parameters,
   claims: [
     {
       id: 'PRE-1',

@@ -1,0 +1,62 @@
+import { sameShape } from '../dimensions.ts';
+import { apply, describe, rule, ShapeError, type Tensor } from '../tensor.ts';
+
+const stopRule = rule<readonly [Tensor]>({
+  name: 'stopGradient',
+  infer: ([x]) => [x],
+  gradient: () => [undefined],
+  onnx: { write: (_, [x]) => [x!] },
+});
+
+/** The same tensor, through which no gradient flows. */
+export const stopGradient = (x: Tensor): Tensor => apply(stopRule, [x]);
+
+type Backward = (gradient: Tensor, output: Tensor) => readonly (Tensor | undefined)[];
+
+/** The first input is the forward result, the rest the tensors that the gradient goes to. */
+const customRule = rule<readonly [Tensor, ...Tensor[]], { backward: Backward }>({
+  name: 'customGradient',
+  infer: ([y]) => [y],
+  gradient: ({ inputs: [, ...xs], output: y, gradient: g, attributes: { backward } }) => {
+    const gradients = backward(g, y);
+    for (const [index, x] of xs.entries()) {
+      const own = gradients[index];
+      if (own && (own.dtype !== x.dtype || !sameShape(own.shape, x.shape))) {
+        throw new ShapeError(`customGradient: the backward of ${describe(x)} gave ${describe(own)}.`);
+      }
+    }
+    return [undefined, ...gradients];
+  },
+  onnx: { write: (_, [y]) => [y!] },
+});
+
+/**
+ * `forward(x)` with a gradient of its own: straight-through estimators, masked forwards, gradients computed elsewhere.
+ * `backward` is given the gradient of the loss with respect to the result, and the result, and gives the gradient with
+ * respect to `x` (or to each of several).
+ *
+ * @example `customGradient(x, round, (g) => g)` // rounds, and passes the gradient straight through
+ */
+export function customGradient(
+  x: Tensor,
+  forward: (x: Tensor) => Tensor,
+  backward: (gradient: Tensor, output: Tensor) => Tensor | undefined,
+): Tensor;
+export function customGradient(x: readonly Tensor[], forward: (...x: Tensor[]) => Tensor, backward: Backward): Tensor;
+export function customGradient(
+  x: Tensor | readonly Tensor[],
+  forward: (...x: Tensor[]) => Tensor,
+  backward: (gradient: Tensor, output: Tensor) => Tensor | undefined | readonly (Tensor | undefined)[],
+): Tensor {
+  const xs: readonly Tensor[] = isList(x) ? x : [x];
+  return apply(customRule, [forward(...xs), ...xs], {
+    backward: (gradient, output) => {
+      const gradients = backward(gradient, output);
+      return isList(gradients) ? gradients : [gradients as Tensor | undefined];
+    },
+  });
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
+}

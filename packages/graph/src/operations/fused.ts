@@ -1,0 +1,143 @@
+import { checkSameType } from '../broadcast.ts';
+import { formatShape, sameShape } from '../dimensions.ts';
+import { apply, applyAll, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { add, div, mul } from './elementwise.ts';
+import { matmul, productShape } from './matmul.ts';
+import { checkFeatureVectors, layerNorm, type NormOptions, rmsNorm } from './normalisation.ts';
+import { matrixTranspose } from './shape.ts';
+import { exp } from './unary.ts';
+
+/** Inference only: several operations in one kernel. Their training form is the plain operations named in each comment. */
+
+function checkResidual(where: string, x: Tensor, skip: Tensor): void {
+  if (!sameShape(x.shape, skip.shape)) {
+    throw new ShapeError(
+      `${where}: ${formatShape(x.shape)} and its skip ${formatShape(skip.shape)} must have one shape.`,
+    );
+  }
+}
+
+const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefined], { epsilon: number }>({
+  name: 'skipRmsNorm',
+  infer: ([x, skip, scale, bias]) => {
+    checkResidual('skipRmsNorm', x, skip);
+    checkFeatureVectors('skipRmsNorm', x, { scale, bias });
+    return [x, x];
+  },
+  onnx: {
+    type: 'SkipSimplifiedLayerNormalization',
+    domain: 'com.microsoft',
+    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
+    outputs: [true, false, false, true],
+  },
+});
+
+export interface SkipNormOptions extends NormOptions {
+  /** `[hidden]`, added to the sum before it is normalised. */
+  readonly bias?: Tensor | undefined;
+}
+
+/** `sum = x + skip + bias` and `output = rmsNorm(sum, scale)`. */
+export function skipRmsNorm(
+  x: Tensor,
+  skip: Tensor,
+  scale: Tensor,
+  options: SkipNormOptions = {},
+): { output: Tensor; sum: Tensor } {
+  if (x.dtype === 'float64') {
+    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
+    return { output: rmsNorm(sum, scale, options), sum };
+  }
+  const [output, sum] = applyAll(skipRmsNormRule, [x, skip, scale, options.bias], { epsilon: options.epsilon ?? 1e-5 });
+  return { output: output!, sum: sum! };
+}
+
+const skipLayerNormRule = rule<
+  readonly [Tensor, Tensor, Tensor, Tensor | undefined, Tensor | undefined],
+  { epsilon: number }
+>({
+  name: 'skipLayerNorm',
+  infer: ([x, skip, scale, shift, bias]) => {
+    checkResidual('skipLayerNorm', x, skip);
+    checkFeatureVectors('skipLayerNorm', x, { scale, shift, bias });
+    return [x, x];
+  },
+  onnx: {
+    type: 'SkipLayerNormalization',
+    domain: 'com.microsoft',
+    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
+    outputs: [true, false, false, true],
+  },
+});
+
+/** `sum = x + skip + bias` and `output = layerNorm(sum, scale, shift)`. */
+export function skipLayerNorm(
+  x: Tensor,
+  skip: Tensor,
+  scale: Tensor,
+  shift?: Tensor,
+  options: SkipNormOptions = {},
+): { output: Tensor; sum: Tensor } {
+  if (x.dtype === 'float64') {
+    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
+    return { output: layerNorm(sum, scale, shift, options), sum };
+  }
+  const [output, sum] = applyAll(skipLayerNormRule, [x, skip, scale, shift, options.bias], {
+    epsilon: options.epsilon ?? 1e-5,
+  });
+  return { output: output!, sum: sum! };
+}
+
+export interface FusedMatmulOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Factor of the product; 1 by default. */
+  readonly alpha?: number;
+}
+
+const fusedMatmulRule = rule<readonly [Tensor, Tensor], FusedMatmulOptions>({
+  name: 'fusedMatmul',
+  infer: ([a, b], { transposeA, transposeB }) => {
+    checkSameType('fusedMatmul', a, b);
+    const flip = (tensor: Tensor, transposed: boolean | undefined) =>
+      transposed && tensor.shape.length >= 2
+        ? [...tensor.shape.slice(0, -2), tensor.shape.at(-1)!, tensor.shape.at(-2)!]
+        : tensor.shape;
+    return [{ dtype: a.dtype, shape: productShape('fusedMatmul', flip(a, transposeA), flip(b, transposeB)) }];
+  },
+  onnx: {
+    type: 'FusedMatMul',
+    domain: 'com.microsoft',
+    attributes: ({ transposeA, transposeB, alpha }) => ({
+      transA: { int: transposeA ? 1 : 0 },
+      transB: { int: transposeB ? 1 : 0 },
+      alpha: { float: alpha ?? 1 },
+    }),
+    expand: ([a, b], { transposeA, transposeB, alpha }) => {
+      if (a.dtype !== 'float64') return undefined;
+      const product = matmul(transposeA ? matrixTranspose(a) : a, transposeB ? matrixTranspose(b) : b);
+      return alpha === undefined || alpha === 1 ? product : mul(product, alpha);
+    },
+  },
+});
+
+/** `alpha * a @ b`, either transposed on the fly. */
+export const fusedMatmul = (a: Tensor, b: Tensor, options: FusedMatmulOptions = {}): Tensor =>
+  apply(fusedMatmulRule, [a, b], options);
+
+const quickGeluRule = rule<readonly [Tensor], { alpha: number }>({
+  name: 'quickGelu',
+  infer: ([x]) => {
+    if (!isFloat(x.dtype)) throw new ShapeError(`quickGelu takes floating-point numbers; got ${describe(x)}.`);
+    return [x];
+  },
+  onnx: {
+    type: 'QuickGelu',
+    domain: 'com.microsoft',
+    attributes: ({ alpha }) => ({ alpha: { float: alpha } }),
+    expand: ([x], { alpha }) => (x.dtype === 'float64' ? div(x, add(1, exp(mul(x, -alpha)))) : undefined),
+  },
+});
+
+/** `x * sigmoid(alpha * x)` in one kernel: silu with `alpha` 1, CLIP's activation with the default 1.702. */
+export const quickGelu = (x: Tensor, alpha = 1.702): Tensor => apply(quickGeluRule, [x], { alpha });

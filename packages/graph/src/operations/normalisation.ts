@@ -1,0 +1,123 @@
+import { checkSameType, sumTo } from '../broadcast.ts';
+import { formatShape } from '../dimensions.ts';
+import { apply, checkAxis, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { add, div, mul, sub } from './elementwise.ts';
+import { reduceMean, reduceSum } from './reduction.ts';
+import { exp, sqrt } from './unary.ts';
+
+type One = readonly [Tensor];
+
+function floats(where: string, x: Tensor): void {
+  if (!isFloat(x.dtype)) {
+    throw new ShapeError(`${where} takes floating-point numbers; got ${describe(x)}. Use cast first.`);
+  }
+}
+
+const softmaxRule = rule<One, { axis: number }>({
+  name: 'softmax',
+  infer: ([x]) => [x],
+  gradient: ({ output: y, gradient: g, attributes: { axis } }) => {
+    const weighted = mul(g, y);
+    return [sub(weighted, mul(y, reduceSum(weighted, axis, { keepDims: true })))];
+  },
+  onnx: { type: 'Softmax', attributes: ({ axis }) => ({ axis: { int: axis } }) },
+});
+
+const logSoftmaxRule = rule<One, { axis: number }>({
+  name: 'logSoftmax',
+  infer: ([x]) => [x],
+  gradient: ({ output: y, gradient: g, attributes: { axis } }) => [
+    sub(g, mul(exp(y), reduceSum(g, axis, { keepDims: true }))),
+  ],
+  onnx: { type: 'LogSoftmax', attributes: ({ axis }) => ({ axis: { int: axis } }) },
+});
+
+/** Exponentials that sum to 1 along an axis. A row of -Infinity gives NaN: keep one place open. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  floats('softmax', x);
+  return apply(softmaxRule, [x], { axis: checkAxis(axis, x.shape.length, 'softmax') });
+}
+
+/** Logarithm of softmax, without the loss of taking it afterwards. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  floats('logSoftmax', x);
+  return apply(logSoftmaxRule, [x], { axis: checkAxis(axis, x.shape.length, 'logSoftmax') });
+}
+
+/** A ShapeError unless every given parameter is a vector of the last dimension of `x`. */
+export function checkFeatureVectors(where: string, x: Tensor, parameters: Record<string, Tensor | undefined>): void {
+  floats(where, x);
+  checkSameType(where, x, ...Object.values(parameters));
+  const features = x.shape.at(-1);
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter && (parameter.shape.length !== 1 || parameter.shape[0] !== features)) {
+      throw new ShapeError(
+        `${where}: ${name} ${formatShape(parameter.shape)} must be one vector of the last dimension of ${formatShape(x.shape)}.`,
+      );
+    }
+  }
+}
+
+export interface NormOptions {
+  /** Added to the variance (layerNorm) or the mean square (rmsNorm) before the root; 1e-5 by default. */
+  epsilon?: number;
+}
+
+const layerNormRule = rule<readonly [Tensor, Tensor, Tensor | undefined], { epsilon: number }>({
+  name: 'layerNorm',
+  infer: ([x, scale, bias]) => {
+    checkFeatureVectors('layerNorm', x, { scale, bias });
+    return [x];
+  },
+  gradient: ({ inputs: [x, scale, bias], gradient: g, attributes: { epsilon } }) => {
+    const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
+    const deviation = sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon));
+    const normal = div(centred, deviation);
+    const h = mul(g, scale);
+    const mean = reduceMean(h, -1, { keepDims: true });
+    const along = reduceMean(mul(h, normal), -1, { keepDims: true });
+    return [
+      div(sub(sub(h, mean), mul(normal, along)), deviation),
+      sumTo(mul(g, normal), scale),
+      bias && sumTo(g, bias),
+    ];
+  },
+  onnx: {
+    type: 'LayerNormalization',
+    attributes: ({ epsilon }) => ({ axis: { int: -1 }, epsilon: { float: epsilon } }),
+  },
+});
+
+/** `(x - mean) / sqrt(variance + epsilon) * scale + bias` over the last axis. */
+export function layerNorm(x: Tensor, scale: Tensor, bias?: Tensor, options: NormOptions = {}): Tensor {
+  return apply(layerNormRule, [x, scale, bias], { epsilon: options.epsilon ?? 1e-5 });
+}
+
+const rmsNormRule = rule<readonly [Tensor, Tensor], { epsilon: number }>({
+  name: 'rmsNorm',
+  infer: ([x, scale]) => {
+    checkFeatureVectors('rmsNorm', x, { scale });
+    return [x];
+  },
+  gradient: ({ inputs: [x, scale], gradient: g, attributes: { epsilon } }) => {
+    const size = sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon));
+    const normal = div(x, size);
+    const h = mul(g, scale);
+    const along = reduceMean(mul(h, normal), -1, { keepDims: true });
+    return [div(sub(h, mul(normal, along)), size), sumTo(mul(g, normal), scale)];
+  },
+  onnx: {
+    type: 'SimplifiedLayerNormalization',
+    attributes: ({ epsilon }) => ({ axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } }),
+    // The fused kernel keeps its statistics in single precision.
+    expand: ([x, scale], { epsilon }) =>
+      x.dtype === 'float64'
+        ? mul(div(x, sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon))), scale)
+        : undefined,
+  },
+});
+
+/** `x / sqrt(mean(x^2) + epsilon) * scale` over the last axis (Llama's norm). */
+export function rmsNorm(x: Tensor, scale: Tensor, options: NormOptions = {}): Tensor {
+  return apply(rmsNormRule, [x, scale], { epsilon: options.epsilon ?? 1e-5 });
+}

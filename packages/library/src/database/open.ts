@@ -1,0 +1,119 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import * as schema from '../schema.ts';
+import type { LibraryStatus } from '../types.ts';
+import { migrate } from './migrate.ts';
+import { ensureOwner } from './owner-process.ts';
+import { socketFolder } from './sockets.ts';
+
+export type Connection = { connectionString: string } | { host: string; user: string; database: string };
+
+export interface Library {
+  readonly db: NodePgDatabase<typeof schema>;
+  readonly pool: pg.Pool;
+  readonly dataFolder: string;
+  readonly database: 'embedded' | 'server';
+  /** The database compares words by trigrams (pg_trgm). */
+  readonly trigram: boolean;
+  /** For another client of the same database, such as the queue. */
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+export interface OpenLibraryOptions {
+  dataFolder: string;
+  /** A Postgres server with pgvector; without it the embedded database of the data folder. */
+  databaseUrl?: string;
+  /** Sentences about what is going on. */
+  onMessage?(message: string): void;
+}
+
+/** How often an embedded library shows that it is still there: the owner leaves 30 s after its last connection. */
+const presenceMs = 15_000;
+
+/** Opens the library of a data folder: starts or joins its database and brings the schema up to date. */
+export async function openLibrary({ dataFolder, databaseUrl, onMessage }: OpenLibraryOptions): Promise<Library> {
+  const folder = resolve(dataFolder);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const database = databaseUrl ? 'server' : 'embedded';
+  if (!databaseUrl) await ensureOwner(folder);
+  const connection: Connection = databaseUrl
+    ? { connectionString: databaseUrl }
+    : { host: socketFolder(folder), user: 'postgres', database: 'postgres' };
+
+  const pool = new pg.Pool({ ...connection, max: databaseUrl ? 10 : 4, idleTimeoutMillis: 30_000 });
+  // A connection that breaks while idle is replaced by the next query; without listeners it would end the process.
+  pool.on('error', (error) => onMessage?.(`A database connection was lost: ${error.message}.`));
+  pool.on('connect', (client) => client.on('error', () => {}));
+  try {
+    const applied = await migrate(pool, databaseUrl ? undefined : folder).catch(explain(databaseUrl));
+    if (applied.length > 0) onMessage?.(`Database brought up to date: ${applied.join(', ')}.`);
+    const trigram = await useTrigrams(pool);
+    const presence = databaseUrl ? undefined : setInterval(() => pool.query('select 1').catch(() => {}), presenceMs);
+    presence?.unref();
+    return {
+      db: drizzle(pool, { schema }),
+      pool,
+      dataFolder: folder,
+      database,
+      trigram,
+      connection,
+      async close() {
+        clearInterval(presence);
+        await pool.end();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}
+
+function explain(databaseUrl: string | undefined) {
+  return (error: NodeJS.ErrnoException): never => {
+    const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'ENOENT', 'EAI_AGAIN', '28P01', '3D000'];
+    if (databaseUrl && unreachable.includes(error.code ?? '')) {
+      const place = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
+      const name = place ? `${place.host}${place.pathname}` : 'the address given';
+      throw new Error(
+        `The database server at ${name} cannot be used: ${error.message || error.code}. Check DATABASE_URL.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    throw error;
+  };
+}
+
+/** pg_trgm makes finding misspelt words fast; a server without contrib modules (or the right to add them) goes without. */
+async function useTrigrams(pool: pg.Pool): Promise<boolean> {
+  try {
+    const there = await pool.query("select 1 from pg_indexes where indexname = 'words_trigrams'");
+    if (there.rowCount === 0) {
+      await pool.query('create extension if not exists pg_trgm');
+      await pool.query('create index if not exists words_trigrams on words using gin (word gin_trgm_ops)');
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What the database holds and what it has to do without. */
+export async function libraryStatus(library: Library): Promise<LibraryStatus> {
+  const { rows } = await library.pool.query<{ papers: number; embedded: number }>(
+    'select count(*)::int as papers, (select count(distinct paper)::int from embeddings where passage = 0) as embedded from papers',
+  );
+  const { papers, embedded } = rows[0]!;
+  const messages: string[] = [];
+  if (!library.trigram) {
+    messages.push(
+      'The database server has no pg_trgm: misspelt words are found by a slower comparison with every word.',
+    );
+  }
+  if (embedded < papers) messages.push(`${papers - embedded} of ${papers} papers have no embedding yet.`);
+  return { database: library.database, papers, embedded, trigram: library.trigram, messages };
+}

@@ -1,0 +1,25 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { SearchOptions } from '../types.ts';
+
+/** A search was asked for with a filter, limit or offset that means nothing. */
+export class SearchError extends Error {
+  override name = 'SearchError';
+}
+
+function checkDay(name: string, day: string): string {
+  const at = new Date(`${day}T00:00:00Z`);
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== day) {
+    throw new SearchError(`"${day.slice(0, 40)}" is no date for "${name}"; give YYYY-MM-DD, for example 2024-05-10.`);
+  }
+  return day;
+}
+
+/** The condition on papers `p` with their registration `r` that the filters make. */
+export function filtersOf({ family, from, to, runsHere }: SearchOptions): SQL {
+  const parts = [sql`true`];
+  if (family) parts.push(sql`r.family = ${family}`);
+  if (from) parts.push(sql`p.date >= ${checkDay('from', from)}::date`);
+  if (to) parts.push(sql`p.date <= ${checkDay('to', to)}::date`);
+  if (runsHere) parts.push(sql`r.built`);
+  return sql.join(parts, sql` and `);
+}

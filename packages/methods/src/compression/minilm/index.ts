@@ -1,0 +1,140 @@
+import type { Method } from '../../contract.ts';
+
+export default {
+  slug: 'minilm',
+  family: 'compression',
+  paper: {
+    title: 'MiniLM: Deep Self-Attention Distillation for Task-Agnostic Compression of Pre-Trained Transformers',
+    arxiv: '2002.10957',
+    date: '2020-02-25',
+    authors: [],
+    links: [{ label: 'Code and weights', url: 'https://github.com/microsoft/unilm', by: 'authors' }],
+  },
+  offers: 'Compress your own BERT-like encoder to the depth and width you choose, using only unlabelled text.',
+  claims: [
+    {
+      id: 'ML-1',
+      statement: "With half of the Transformer's parameters and computation, more than 99 % of the accuracy is kept.",
+      measure: 'SQuAD 2.0 F1 and GLUE scores of a student of half the size',
+      paper: {
+        value: '> 99 on SQuAD 2.0 and several GLUE tasks; 6 x 768: F1 76.4, mean of 8 tasks 80.4',
+        unit: '%',
+        baseline: 'BERT-base 76.8 and 81.5 (99.5 %, but 98.6 % in the mean)',
+        setting: 'task-agnostic student, then fine-tuned',
+        source: 'paper',
+        where: 'abstract; table values second-hand',
+      },
+      quote:
+        'it retains more than 99% accuracy on SQuAD 2.0 and several GLUE benchmark tasks using 50% of the Transformer parameters and computations of the teacher model',
+    },
+    {
+      id: 'ML-2',
+      statement: 'It beats other students of the same size.',
+      measure: 'mean of 8 tasks',
+      paper: {
+        value: '80.4',
+        baseline: 'DistilBERT 75.2, TinyBERT 79.1 (both without task-specific distillation)',
+        setting: '6 layers x 768',
+        source: 'third party',
+        where: 'note quoting Table 2; the claim itself: abstract',
+      },
+      quote:
+        'our monolingual model outperforms state-of-the-art baselines in different parameter size of student models',
+    },
+    {
+      id: 'ML-3',
+      statement: 'The relation between values adds to the transfer of attention.',
+      measure: 'score with and without the value relation',
+      paper: {
+        value: 'direction only (ablation numbers not established)',
+        baseline: 'attention transfer alone',
+        setting: 'small students',
+        source: 'paper',
+        where: 'abstract',
+      },
+      quote:
+        'we introduce the scaled dot-product between values in the self-attention module as the new deep self-attention knowledge',
+    },
+    {
+      id: 'ML-4',
+      statement: 'A teacher assistant helps when the gap is large.',
+      measure: 'score with and without an assistant',
+      paper: {
+        value: 'direction only (numbers not established)',
+        baseline: 'direct distillation',
+        setting: 'students with at most half the layers and half the width',
+        source: 'paper',
+        where: 'abstract',
+      },
+      quote:
+        'introducing a teacher assistant (Mirzadeh et al., 2019) also helps the distillation of large pre-trained Transformer models',
+    },
+    {
+      id: 'ML-5',
+      statement: 'It works for multilingual models too.',
+      measure: 'XNLI mean over 15 languages; MLQA F1',
+      paper: {
+        value: '71.1; 63.2',
+        baseline: 'XLM-R base 74.5 / 64.9; mBERT 66.3 / 57.7; XLM-100 70.7',
+        setting: '12 layers x 384, 21M Transformer parameters',
+        source: 'repository',
+        where: 'README; the claim itself: abstract',
+      },
+      quote:
+        'We also obtain competitive results in applying deep self-attention distillation to multilingual pre-trained models',
+    },
+    {
+      id: 'ML-6',
+      statement: 'Students run 2 to 10 times faster.',
+      measure: 'inference time of 12x768 / 6x768 / 12x384 / 6x384 / 4x384 / 3x384',
+      paper: {
+        value: '93.1 / 46.9 (2.0x) / 34.8 (2.7x) / 17.7 (5.3x) / 12.0 (7.8x) / 9.2 (10.1x)',
+        unit: 's',
+        baseline: 'BERT-base',
+        setting: 'hardware and batch not established',
+        source: 'third party',
+        where: 'note quoting the table (2.0, 2.7 and 5.3 also in the README)',
+      },
+    },
+    {
+      id: 'ML-7',
+      statement: 'A 33M student of an in-house teacher exceeds BERT-base on several tasks.',
+      measure: 'SQuAD2 / MNLI-m / SST-2 / QNLI / CoLA / RTE / MRPC / QQP',
+      paper: {
+        value: '81.7 / 85.7 / 93.0 / 91.5 / 58.5 / 73.3 / 89.5 / 91.3 (mean 83.1)',
+        baseline: 'BERT-base 76.8 / 84.5 / 93.2 / 91.7 / 58.9 / 68.6 / 87.3 / 91.3',
+        setting: '12 x 384; the teacher is an in-house UniLM v2, not BERT-base: not comparable with ML-1',
+        source: 'repository',
+        where: 'README',
+      },
+    },
+    {
+      id: 'ML-8',
+      statement: 'A 22M student of the same teacher stays within two points of BERT-base.',
+      measure: 'SQuAD2 / MNLI-m / SST-2 / QNLI / CoLA / RTE / MRPC / QQP',
+      paper: {
+        value: '75.6 / 83.3 / 91.5 / 90.5 / 47.5 / 68.8 / 88.9 / 90.6 (mean 79.6)',
+        baseline: 'as in ML-7',
+        setting: '6 x 384, same UniLM v2 teacher',
+        source: 'repository',
+        where: 'README',
+      },
+    },
+    {
+      id: 'ML-9',
+      statement: 'The Transformer shrinks from 85.1M to 5.3M parameters, without embeddings.',
+      measure: 'Transformer parameters of the shapes of ML-6',
+      paper: {
+        value: '85.1 to 42.5 / 21.3 / 10.6 / 7.1 / 5.3',
+        unit: 'M',
+        setting: 'embeddings 23.4M (768) or 11.7M (384) on top',
+        source: 'third party',
+        where: 'note quoting the table',
+      },
+    },
+  ],
+  remarks: [
+    'The released checkpoints came from a UniLM v2 teacher; the distillation loop was never released; MiniLMv2 superseded the loss. Reviewers noted baselines that differ from earlier reports.',
+    'The "50 %" excludes embeddings; at width 384 the embedding table is twice the student\'s Transformer.',
+  ],
+} satisfies Method;

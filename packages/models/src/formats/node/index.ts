@@ -1,0 +1,1 @@
+export { type OpenCheckpointOptions, openCheckpoint } from './open-checkpoint.ts';

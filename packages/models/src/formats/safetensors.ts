@@ -1,0 +1,169 @@
+import { byteLengthOf, elementCount, isPlainType, show } from './element-types.ts';
+import { FormatError } from './format-error.ts';
+import type { PlainType } from './types.ts';
+
+/** One tensor of a safetensors file; its bytes are `[start, end)` of the file. */
+export interface SafetensorsEntry {
+  name: string;
+  type: PlainType;
+  shape: number[];
+  count: number;
+  start: number;
+  end: number;
+}
+
+export interface SafetensorsHeader {
+  entries: SafetensorsEntry[];
+  metadata: Record<string, string>;
+}
+
+/** Longest header that is read, as in the reference implementation (100 MB). */
+const longestHeader = 100_000_000;
+
+/**
+ * Length of the JSON header from the file's first 8 bytes, checked against the file's size before anything is
+ * allocated. Format: https://github.com/huggingface/safetensors (README, "Format").
+ */
+export function safetensorsHeaderLength(first: Uint8Array, fileBytes: number): number {
+  if (fileBytes < 8 || first.byteLength < 8) {
+    throw new FormatError(`A safetensors file begins with 8 bytes of length; this one has ${fileBytes} bytes.`);
+  }
+  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(fileBytes - 8)) {
+    throw new FormatError(
+      `The safetensors header says it is ${length} bytes long, but only ${fileBytes - 8} bytes follow: the file is cut short or no safetensors file.`,
+    );
+  }
+  if (length > BigInt(longestHeader)) {
+    throw new FormatError(`The safetensors header is ${length} bytes long; the limit is ${longestHeader}.`);
+  }
+  return Number(length);
+}
+
+/**
+ * The entries of a header, in the order of their bytes. Refused, as the reference implementation does: types and
+ * shapes that do not match their bytes, data that overlaps, leaves a hole, ends before the file or goes beyond it,
+ * and names that occur twice.
+ */
+export function parseSafetensorsHeader(header: Uint8Array, fileBytes: number): SafetensorsHeader {
+  const text = decodeUtf8(header);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(`The safetensors header is not JSON (${(error as Error).message}).`);
+  }
+  if (!isRecord(parsed)) throw new FormatError('The safetensors header is not a JSON object.');
+  const names = Object.keys(parsed);
+  const written = countTopLevelKeys(text);
+  if (written !== names.length) {
+    throw new FormatError(`The safetensors header names ${written} tensors but only ${names.length} differ: a name occurs twice.`);
+  }
+  const dataStart = 8 + header.byteLength;
+  const entries: SafetensorsEntry[] = [];
+  for (const name of names) {
+    if (name !== '__metadata__') entries.push(readEntry(name, parsed[name], dataStart, fileBytes));
+  }
+  checkCoverage(entries, dataStart, fileBytes);
+  return { entries, metadata: readMetadata(parsed.__metadata__) };
+}
+
+function decodeUtf8(header: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(header);
+  } catch {
+    throw new FormatError('The safetensors header is not UTF-8 text.');
+  }
+}
+
+function readEntry(name: string, value: unknown, dataStart: number, fileBytes: number): SafetensorsEntry {
+  if (!isRecord(value)) throw new FormatError(`Tensor ${show(name)} is not described by an object.`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string' || !isPlainType(dtype)) {
+    throw new FormatError(`Tensor ${show(name)} has the type ${show(String(dtype))}, which is not read here.`);
+  }
+  if (!Array.isArray(shape) || shape.length > 32 || !shape.every((dimension) => typeof dimension === 'number')) {
+    throw new FormatError(`Tensor ${show(name)} has no shape of at most 32 numbers.`);
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2) throw new FormatError(`Tensor ${show(name)} has no pair of offsets.`);
+  const [begin, end] = offsets as unknown[];
+  const room = fileBytes - dataStart;
+  if (!isOffset(begin) || !isOffset(end) || begin > end || end > room) {
+    throw new FormatError(
+      `Tensor ${show(name)} says its bytes are ${String(begin)} to ${String(end)}, but the file holds ${room} bytes of data.`,
+    );
+  }
+  const count = elementCount(shape as number[], name);
+  const expected = byteLengthOf(dtype, count);
+  if (end - begin !== expected) {
+    throw new FormatError(
+      `Tensor ${show(name)} of type ${dtype} and shape [${shape.join(', ')}] takes ${expected} bytes, but its offsets span ${end - begin}.`,
+    );
+  }
+  return { name, type: dtype, shape: [...(shape as number[])], count, start: dataStart + begin, end: dataStart + end };
+}
+
+/** Sorts by place and demands that the data lie end to end and fill the file. */
+function checkCoverage(entries: SafetensorsEntry[], dataStart: number, fileBytes: number): void {
+  entries.sort((a, b) => a.start - b.start || a.end - b.end);
+  let place = dataStart;
+  for (const entry of entries) {
+    if (entry.start < place) throw new FormatError(`The bytes of tensor ${show(entry.name)} overlap those of the tensor before it.`);
+    if (entry.start > place) {
+      throw new FormatError(`Before tensor ${show(entry.name)} lie ${entry.start - place} bytes that belong to no tensor.`);
+    }
+    place = entry.end;
+  }
+  if (place !== fileBytes) throw new FormatError(`After the last tensor lie ${fileBytes - place} bytes that belong to no tensor.`);
+}
+
+function readMetadata(value: unknown): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value)) throw new FormatError('The safetensors header has a __metadata__ that is not an object.');
+  const metadata: Record<string, string> = Object.create(null);
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw new FormatError(`The safetensors metadata ${show(key)} is not text.`);
+    metadata[key] = text;
+  }
+  return metadata;
+}
+
+/** Keys written in the outermost object, repeated ones counted each time (JSON.parse keeps only the last). */
+function countTopLevelKeys(json: string): number {
+  let depth = 0;
+  let keys = 0;
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '"') {
+      for (i++; json[i] !== '"'; i++) if (json[i] === '\\') i++;
+    } else if (c === '{' || c === '[') depth++;
+    else if (c === '}' || c === ']') depth--;
+    else if (c === ':' && depth === 1) keys++;
+  }
+  return keys;
+}
+
+/**
+ * File of each tensor from `model.safetensors.index.json`; file names are plain names in the same folder.
+ * Throws when the index has no map or names a file elsewhere.
+ */
+export function parseShardIndex(index: unknown): Map<string, string> {
+  const map = isRecord(index) ? index.weight_map : undefined;
+  if (!isRecord(map)) throw new FormatError('The safetensors index has no weight_map.');
+  const files = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
+      throw new FormatError(`The safetensors index puts tensor ${show(name)} into ${show(String(file))}, which is no file name beside it.`);
+    }
+    files.set(name, file);
+  }
+  return files;
+}
+
+function isOffset(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,4 @@
+export { type FileWriter, type OpenWriter, openWriter } from './file-writer.ts';
+export { listCachedModels } from './list.ts';
+export { resolveReference, type Surroundings } from './resolve.ts';
+export { defaultCacheFolder, type HubSettings, hubSettings } from './settings.ts';

@@ -1,0 +1,131 @@
+/** Small models with random weights, in memory, for tests. */
+import type { ModelConfig, WeightTensor } from '../formats/types.ts';
+import { seededUniform } from '../generation/sampling.ts';
+
+export const tinyLlama: ModelConfig = {
+  model_type: 'llama',
+  vocab_size: 96,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 1024,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10000,
+  tie_word_embeddings: true,
+};
+
+export const tinyBert: ModelConfig = {
+  model_type: 'bert',
+  vocab_size: 96,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 64,
+  type_vocab_size: 2,
+  layer_norm_eps: 1e-12,
+  hidden_act: 'gelu',
+};
+
+/** A weight of float32 values in memory. */
+export function weightOf(name: string, shape: readonly number[], values: Float32Array): WeightTensor {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return {
+    name,
+    shape,
+    type: 'F32',
+    count: values.length,
+    byteLength: bytes.length,
+    bytes: async () => bytes,
+    bytesSync: () => bytes,
+    slice: async (start, end) => bytes.slice(start, end),
+  };
+}
+
+function randomWeights(shapes: Record<string, readonly number[]>, seed: number): Map<string, WeightTensor> {
+  const uniform = seededUniform(seed);
+  const tensors = new Map<string, WeightTensor>();
+  for (const [name, shape] of Object.entries(shapes)) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const norm = /norm.*weight$/i.test(name);
+    const spread = shape.length === 2 ? 2 / Math.sqrt(shape[1]!) : 0.2;
+    const values = Float32Array.from({ length: count }, () => (uniform() * 2 - 1) * spread + (norm ? 1 : 0));
+    tensors.set(name, weightOf(name, shape, values));
+  }
+  return tensors;
+}
+
+export function randomLlama(config: ModelConfig, seed = 1): Map<string, WeightTensor> {
+  const hidden = config.hidden_size;
+  const headDim = config.head_dim ?? hidden / config.num_attention_heads;
+  const queries = config.num_attention_heads * headDim;
+  const keys = (config.num_key_value_heads ?? config.num_attention_heads) * headDim;
+  const inner = config.intermediate_size;
+  const shapes: Record<string, readonly number[]> = {
+    'model.embed_tokens.weight': [config.vocab_size, hidden],
+    'model.norm.weight': [hidden],
+  };
+  if (!config.tie_word_embeddings) shapes['lm_head.weight'] = [config.vocab_size, hidden];
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const prefix = `model.layers.${layer}`;
+    Object.assign(shapes, {
+      [`${prefix}.input_layernorm.weight`]: [hidden],
+      [`${prefix}.post_attention_layernorm.weight`]: [hidden],
+      [`${prefix}.self_attn.q_proj.weight`]: [queries, hidden],
+      [`${prefix}.self_attn.k_proj.weight`]: [keys, hidden],
+      [`${prefix}.self_attn.v_proj.weight`]: [keys, hidden],
+      [`${prefix}.self_attn.o_proj.weight`]: [hidden, queries],
+      [`${prefix}.mlp.gate_proj.weight`]: [inner, hidden],
+      [`${prefix}.mlp.up_proj.weight`]: [inner, hidden],
+      [`${prefix}.mlp.down_proj.weight`]: [hidden, inner],
+    });
+    if (config.model_type === 'qwen2') {
+      Object.assign(shapes, {
+        [`${prefix}.self_attn.q_proj.bias`]: [queries],
+        [`${prefix}.self_attn.k_proj.bias`]: [keys],
+        [`${prefix}.self_attn.v_proj.bias`]: [keys],
+      });
+    }
+  }
+  return randomWeights(shapes, seed);
+}
+
+export function randomBert(config: ModelConfig, seed = 1): Map<string, WeightTensor> {
+  const hidden = config.hidden_size;
+  const shapes: Record<string, readonly number[]> = {
+    'embeddings.word_embeddings.weight': [config.vocab_size, hidden],
+    'embeddings.position_embeddings.weight': [config.max_position_embeddings!, hidden],
+    'embeddings.token_type_embeddings.weight': [config.type_vocab_size!, hidden],
+    'embeddings.LayerNorm.weight': [hidden],
+    'embeddings.LayerNorm.bias': [hidden],
+  };
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const prefix = `encoder.layer.${layer}`;
+    for (const [name, rows, columns] of [
+      ['attention.self.query', hidden, hidden],
+      ['attention.self.key', hidden, hidden],
+      ['attention.self.value', hidden, hidden],
+      ['attention.output.dense', hidden, hidden],
+      ['intermediate.dense', config.intermediate_size, hidden],
+      ['output.dense', hidden, config.intermediate_size],
+    ] as const) {
+      shapes[`${prefix}.${name}.weight`] = [rows, columns];
+      shapes[`${prefix}.${name}.bias`] = [rows];
+    }
+    for (const name of ['attention.output.LayerNorm', 'output.LayerNorm']) {
+      shapes[`${prefix}.${name}.weight`] = [hidden];
+      shapes[`${prefix}.${name}.bias`] = [hidden];
+    }
+  }
+  return randomWeights(shapes, seed);
+}
+
+/** Float32 values of a weight made here. */
+export function valuesOf(tensors: ReadonlyMap<string, WeightTensor>, name: string): Float32Array {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`no weight ${name}`);
+  const bytes = tensor.bytesSync();
+  return new Float32Array(bytes.buffer, bytes.byteOffset, tensor.count);
+}

@@ -1,0 +1,111 @@
+/** The reader's own input: inline text, or a file by its path or as an upload; as rows or as bytes. */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { basename, extname, isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { Row } from '@working-papers/methods/contract';
+import { CsvError, parse } from 'csv-parse';
+import { checkedName } from '../names.ts';
+
+/** Longest line that a row may come from. */
+const longestLine = 8 * 1024 * 1024;
+
+/** Where an input's bytes are: in the text itself, or in a file. */
+export type Source = { text: string } | { path: string; name: string };
+
+/**
+ * @param input text with a newline or that names no file is the input itself; `upload:<id>` an upload; a path a file
+ * @param uploads the folder that uploads are kept in
+ */
+export function sourceOf(input: string, uploads: string): Source {
+  const upload = /^upload:(.+)$/.exec(input)?.[1];
+  if (upload !== undefined) {
+    const path = join(uploads, checkedName(upload));
+    if (!existsSync(path)) throw new Error(`There is no upload "${upload}" here; it may have been deleted.`);
+    return { path, name: upload };
+  }
+  if (input.includes('\n') || input.length > 4_096) return { text: input };
+  const named = isAbsolute(input) || /^\.{1,2}[\\/]/.test(input) || /\.(txt|jsonl|csv|json|tsv)$/i.test(input);
+  if (existsSync(input) && (named || input.includes('/'))) {
+    if (!statSync(input).isFile()) throw new Error(`"${input}" is a folder; name a .txt, .jsonl or .csv file.`);
+    return { path: input, name: basename(input) };
+  }
+  if (named) throw new Error(`There is no file "${input}". Give a path that exists, or text of several lines.`);
+  return { text: input };
+}
+
+/** Bytes of an input, in pieces. */
+export async function* inputBytes(source: Source): AsyncGenerator<Uint8Array> {
+  if ('text' in source) yield new TextEncoder().encode(source.text);
+  else yield* createReadStream(source.path) as AsyncIterable<Uint8Array>;
+}
+
+export async function hashInput(source: Source): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const piece of inputBytes(source)) {
+    hash.update(piece);
+    bytes += piece.byteLength;
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+/**
+ * Rows of an input. Text: `{ text }` for each line that is not blank. `.jsonl`: the object of each line (a bare string becomes
+ * `{ text }`, nested values stay JSON text). `.csv`: a column each, named by the first line. Errors name the input and the line.
+ */
+export async function* inputRows(source: Source): AsyncGenerator<Row> {
+  const name = 'text' in source ? 'The text' : source.name;
+  const kind = 'text' in source ? '' : extname(source.name).toLowerCase();
+  if (kind === '.csv') yield* csvRows(source, name);
+  else if (kind === '.jsonl') yield* jsonlRows(source, name);
+  else for await (const { line } of lines(source, name)) yield { text: line };
+}
+
+async function* lines(source: Source, name: string): AsyncGenerator<{ line: string; number: number }> {
+  const reader = createInterface({ input: Readable.from(inputBytes(source)), crlfDelay: Number.POSITIVE_INFINITY });
+  let number = 0;
+  for await (const line of reader) {
+    number += 1;
+    if (line.length > longestLine) {
+      throw new Error(`${name}, line ${number}: ${line.length} characters; a row has at most ${longestLine}.`);
+    }
+    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
+    if (text.trim() !== '') yield { line: text, number };
+  }
+}
+
+async function* jsonlRows(source: Source, name: string): AsyncGenerator<Row> {
+  for await (const { line, number } of lines(source, name)) {
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw new Error(`${name}, line ${number}: not JSON. Each line of a .jsonl file is one object.`);
+    }
+    if (typeof value === 'string') yield { text: value };
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      yield Object.fromEntries(Object.entries(value).map(([key, cell]) => [key, scalar(cell)]));
+    } else throw new Error(`${name}, line ${number}: each line is one object; got ${line.slice(0, 40)}.`);
+  }
+}
+
+function scalar(value: unknown): string | number | boolean | null {
+  return typeof value === 'object' && value !== null
+    ? JSON.stringify(value)
+    : (value as string | number | boolean | null);
+}
+
+async function* csvRows(source: Source, name: string): AsyncGenerator<Row> {
+  const parser = Readable.from(inputBytes(source)).pipe(
+    parse({ columns: true, bom: true, skip_empty_lines: true, max_record_size: longestLine }),
+  );
+  try {
+    for await (const row of parser) yield row as Row;
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const { lines: line } = error as CsvError & { lines?: number };
+    throw new Error(`${name}, line ${line ?? 1}: ${error.message.replace(/\.?$/, '.')}`);
+  }
+}

@@ -1,0 +1,26 @@
+/** Where library and methods meet: the descriptors, with the evidence that ships with them, registered on the shelf. */
+import { type Library, type PaperRegistration, type RegistrationReport, registerPapers } from '@working-papers/library';
+import { loadDescriptors, loadEvidence, registrationOf } from '@working-papers/methods';
+
+/** Every descriptor as the library takes it: plain data, claims with their shipped evidence, plots with the lead first. */
+export async function registrationsOf(): Promise<PaperRegistration[]> {
+  const methods = await loadDescriptors();
+  return Promise.all(
+    methods.map(async (method) => {
+      const evidence = await loadEvidence(method.slug);
+      const { needs: _, ...registration } = registrationOf(method);
+      const plots = [...evidence.plots].sort((a, b) => Number(b.lead ?? false) - Number(a.lead ?? false));
+      // Descriptors are typed more narrowly than the plain records that the library stores.
+      return {
+        ...registration,
+        claims: registration.claims.map((claim) => ({ ...claim, evidence: evidence.claims[claim.id] })),
+        plots: plots.map((plot) => plot.file),
+      } as unknown as PaperRegistration;
+    }),
+  );
+}
+
+/** Registers all papers that have a descriptor; safe to repeat, before or after an import. */
+export async function registerMethods(library: Library): Promise<RegistrationReport> {
+  return registerPapers(library, await registrationsOf());
+}

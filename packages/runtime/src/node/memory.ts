@@ -1,0 +1,32 @@
+/** How much memory processes hold. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** Bytes of physical memory that this process holds now. */
+export function residentBytes(): number {
+  return process.memoryUsage.rss();
+}
+
+/** The most bytes of physical memory that this process has held. */
+export function peakResidentBytes(): number {
+  // getrusage, which Node asks, begins at what the parent held when it forked; the status file begins with the program.
+  if (process.platform === 'linux') return statusBytes(readFileSync('/proc/self/status', 'utf8'), 'VmHWM');
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** Bytes of physical memory that process `pid` holds now; undefined once it has ended. Not known on Windows. */
+export async function residentBytesOf(pid: number): Promise<number | undefined> {
+  try {
+    if (process.platform === 'linux') return statusBytes(await readFile(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
+    return Number(stdout) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+function statusBytes(status: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+}
