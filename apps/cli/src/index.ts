@@ -1,1 +1,73 @@
-export {};
+/** The `papers` command: everything the site does, from a terminal. */
+import { Command } from 'commander';
+import { sentenceErrors } from './arguments.ts';
+import { addEmbed } from './commands/embed.ts';
+import { addGenerate } from './commands/generate.ts';
+import { addImport } from './commands/import.ts';
+import { addLogits } from './commands/logits.ts';
+import { addModels } from './commands/models.ts';
+import { addPerplexity } from './commands/perplexity.ts';
+import { addRun } from './commands/run.ts';
+import { addRuns } from './commands/runs.ts';
+import { addSearch } from './commands/search.ts';
+import { addServe } from './commands/serve.ts';
+import { addShow } from './commands/show.ts';
+import { addWorker } from './commands/worker.ts';
+import { exitCodeOf, Shown } from './problems.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+/** Runs the command line and ends the process: 0 done, 1 failed, 2 wrong arguments. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const terminal = createTerminal();
+  let code = 0;
+  try {
+    await createProgram(terminal).parseAsync(argv as string[]);
+    code = Number(process.exitCode ?? 0);
+  } catch (error) {
+    terminal.endProgress();
+    code = exitCodeOf(error);
+    if (!(error instanceof Shown)) tell(terminal, error);
+  }
+  // Native libraries and idle connections would keep the process a while.
+  process.stdout.write('', () => process.exit(code));
+}
+
+function tell(terminal: Terminal, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message !== '') terminal.note(message);
+  if (process.env.WORKING_PAPERS_DEBUG) console.error(error);
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command('papers')
+    .description('Working Papers: daily papers that you can run.')
+    .version(version())
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      [
+        '\nResults go to standard output, progress to standard error; --json prints results as JSON (docs/cli.md).',
+        'Exit codes: 0 done, 1 failed, 2 wrong arguments.',
+        'Data live in WORKING_PAPERS_DATA (default: data in the clone); DATABASE_URL names a Postgres server instead.',
+      ].join('\n'),
+    );
+  sentenceErrors(program, 'papers');
+  for (const add of [
+    addImport,
+    addSearch,
+    addShow,
+    addRun,
+    addRuns,
+    addModels,
+    addGenerate,
+    addEmbed,
+    addLogits,
+    addPerplexity,
+    addServe,
+    addWorker,
+  ]) {
+    add(program, terminal);
+  }
+  return program;
+}

@@ -66,7 +66,8 @@ describe('broadcasting', () => {
     await fc.assert(
       fc.asyncProperty(compatible, async ({ a, b, shape }) => {
         const next = random(7);
-        const fill = (own: number[]) => Array.from({ length: own.reduce((p, q) => p * q, 1) }, () => Math.round(next() * 100));
+        const fill = (own: number[]) =>
+          Array.from({ length: own.reduce((p, q) => p * q, 1) }, () => Math.round(next() * 100));
         const [x, y] = [fill(a), fill(b)];
         const sum = add(input('a', 'float32', a), input('b', 'float32', b));
         const feeds = {

@@ -1,20 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonical, type Dimension, dimensionDifference, dimensionProduct, dimensionQuotient, dimensionSum } from './dimensions.ts';
+import {
+  canonical,
+  type Dimension,
+  dimensionDifference,
+  dimensionProduct,
+  dimensionQuotient,
+  dimensionSum,
+} from './dimensions.ts';
 
 const values: Record<string, number> = { batch: 3, sequence: 7, past: 5 };
 
 /** What a dimension is worth when its names have values; the oracle is JavaScript's own arithmetic. */
-function valueOf(dimension: Dimension): number {
+function worth(dimension: Dimension): number {
   if (typeof dimension === 'number') return dimension;
   const expression = dimension.replaceAll(/[a-z]+/g, (name) => String(values[name]));
   return Function(`return ${expression}`)() as number;
 }
 
 const leaf = fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constantFrom('batch', 'sequence', 'past'));
-const dimension = fc
-  .tuple(leaf, leaf, leaf)
-  .map(([a, b, c]) => dimensionSum(dimensionProduct(a, b), c));
+const dimension = fc.tuple(leaf, leaf, leaf).map(([a, b, c]) => dimensionSum(dimensionProduct(a, b), c));
 
 describe('dimensions', () => {
   it('are written in one form', () => {
@@ -39,9 +44,9 @@ describe('dimensions', () => {
   it('compute as numbers do, whatever their names stand for', () => {
     fc.assert(
       fc.property(dimension, dimension, (a, b) => {
-        expect(valueOf(dimensionSum(a, b))).toBe(valueOf(a) + valueOf(b));
-        expect(valueOf(dimensionDifference(a, b))).toBe(valueOf(a) - valueOf(b));
-        expect(valueOf(dimensionProduct(a, b))).toBe(valueOf(a) * valueOf(b));
+        expect(worth(dimensionSum(a, b))).toBe(worth(a) + worth(b));
+        expect(worth(dimensionDifference(a, b))).toBe(worth(a) - worth(b));
+        expect(worth(dimensionProduct(a, b))).toBe(worth(a) * worth(b));
         expect(dimensionProduct(a, b)).toBe(dimensionProduct(b, a));
         expect(canonical(dimensionSum(a, b))).toBe(dimensionSum(b, a));
       }),

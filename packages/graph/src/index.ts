@@ -13,7 +13,13 @@ export {
 export { gradient } from './gradient.ts';
 export { type OnnxInitializer, type OnnxProgram, toOnnx, type ValueInfo, weightsLocation } from './onnx/model.ts';
 export { onnxTypes } from './onnx/types.ts';
-export * from './operations/attention.ts';
+export {
+  type MultiHeadAttentionInputs,
+  type MultiHeadAttentionOptions,
+  multiHeadAttention,
+  type RotaryOptions,
+  rotaryEmbedding,
+} from './operations/attention.ts';
 export { cast } from './operations/cast.ts';
 export {
   and,
@@ -37,6 +43,11 @@ export {
   skipLayerNorm,
   skipRmsNorm,
 } from './operations/fused.ts';
+export {
+  type GroupQueryAttentionInputs,
+  type GroupQueryAttentionOptions,
+  groupQueryAttention,
+} from './operations/group-query-attention.ts';
 export {
   argMax,
   argMin,

@@ -9,6 +9,13 @@
  */
 export { type Connection, type Library, libraryStatus, type OpenLibraryOptions, openLibrary } from './database/open.ts';
 export { startOwner } from './database/owner-process.ts';
+export {
+  type EncoderProcessOptions,
+  encoderClient,
+  ensureEncoder,
+  searchEncoder,
+  startEncoder,
+} from './encoder/index.ts';
 export { citation } from './papers/citation.ts';
 export { families, getPaper, type LedgerClaim, listClaims, paperByArxiv } from './papers/detail.ts';
 export { type ImportOptions, importPage } from './papers/import.ts';

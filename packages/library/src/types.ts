@@ -206,6 +206,8 @@ export interface SearchAnswer {
   /** Nothing matched: these are only the nearest. */
   near?: boolean;
   total: number;
+  /** The query is this arXiv id (also as a link); without results, a page could offer to import it. */
+  arxiv?: string;
   /** Misspelt words that were read as others. */
   corrected?: { from: string; to: string }[];
   /** The query was cut to 400 characters or 32 terms. */
@@ -222,9 +224,13 @@ export interface EncoderStatus {
 }
 
 export interface EncoderClient {
-  /** Unit vectors [texts.length][384]. Rejects with a sentence when there is no encoder or it takes longer than `timeoutMs`. */
-  embed(texts: readonly string[], options?: { timeoutMs?: number }): Promise<Float32Array[]>;
+  /**
+   * Unit vectors [texts.length][384], at most 256 texts. Rejects with a sentence when there is no encoder, when it takes longer
+   * than `timeoutMs`, and, unless `wait`, while its model is downloaded.
+   */
+  embed(texts: readonly string[], options?: { timeoutMs?: number; wait?: boolean }): Promise<Float32Array[]>;
   status(): Promise<EncoderStatus>;
+  close(): void;
 }
 
 export interface LibraryStatus {

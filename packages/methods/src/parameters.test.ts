@@ -109,7 +109,7 @@ describe('parseParameters', () => {
 
   it('says what is wrong in sentences by field', () => {
     expect(errorsOf(packing, { model: 'm', batch: '0' })).toEqual([
-      { field: 'batch', message: 'Batch must be at least 1 prompts; got 0.' },
+      { field: 'batch', message: 'Batch must be at least 1 prompt; got 0.' },
     ]);
     expect(errorsOf(packing, { batch: 'many', exact: 'perhaps' })).toEqual([
       { field: 'batch', message: "batch must be a number; got 'many'." },

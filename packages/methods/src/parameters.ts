@@ -215,7 +215,8 @@ function sentenceOf(issue: z.core.$ZodIssue, field: Field | undefined, value: Re
   if (got === undefined && issue.code === 'invalid_type') return `${named} is required.`;
   if (issue.code === 'too_small' || issue.code === 'too_big') {
     const bound = issue.code === 'too_small' ? issue.minimum : issue.maximum;
-    const counted = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : unit;
+    const many = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : unit;
+    const counted = bound === 1 ? many.replace(/ies$/, 'y').replace(/([a-z]{3,})s$/, '$1') : many;
     const strict = issue.code === 'too_small' ? 'more than' : 'less than';
     const loose = issue.code === 'too_small' ? 'at least' : 'at most';
     const verb = issue.origin === 'string' || issue.origin === 'array' ? 'have' : 'be';

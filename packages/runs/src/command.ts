@@ -1,4 +1,5 @@
 /** The same run from a shell: what a page shows beside its form, and what evidence names as its command. */
+import { fieldsOf, type Method } from '@working-papers/methods';
 
 export interface CommandOf {
   slug: string;
@@ -28,6 +29,20 @@ export function commandLine(run: CommandOf): string {
   }
   if (run.seed !== undefined && !('seed' in parameters)) words.push('--seed', String(run.seed));
   return words.join(' ');
+}
+
+/** The command of a run of `method`: flags in the order of its fields, without those that hold their default. */
+export function commandOf(method: Method, run: CommandOf): string {
+  if (run.experiment) return commandLine(run);
+  const action = run.action ?? (typeof run.parameters.action === 'string' ? run.parameters.action : undefined);
+  const told = fieldsOf(method, action).filter(
+    ({ name, default: usual }) => JSON.stringify(run.parameters[name]) !== JSON.stringify(usual),
+  );
+  return commandLine({
+    ...run,
+    ...(action === undefined ? {} : { action }),
+    parameters: Object.fromEntries(told.map(({ name }) => [name, run.parameters[name]])),
+  });
 }
 
 /** 'tokenBudget' -> 'token-budget'. */

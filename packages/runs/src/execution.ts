@@ -6,7 +6,7 @@ import { type HeavyProcess, spawnHeavy } from '@working-papers/runtime/node';
 import { artifactFolder, storeArtifact } from './artifacts.ts';
 import type { ChildMessage, StartMessage } from './child/messages.ts';
 import { cleanEvent } from './clean.ts';
-import { commandLine } from './command.ts';
+import { commandOf } from './command.ts';
 import { type Ending, endingOf, type Stop } from './ending.ts';
 import { childEnvironment } from './environment.ts';
 import { EventWriter } from './events.ts';
@@ -58,7 +58,7 @@ export class Execution {
       machine: '',
       versions: {},
       seed: run.seed,
-      command: commandLine(run),
+      command: '',
     };
     this.ended = this.execute();
   }
@@ -84,6 +84,7 @@ export class Execution {
     const folder = artifactFolder(this.options.dataFolder, id);
     await mkdir(folder, { recursive: true });
     this.events.append({ type: 'status', status: 'running' });
+    this.manifest.command = commandOf(await descriptorOf(slug), this.run);
     if (this.stopped) return endingOf(this.stopped, undefined, limits);
     const start: StartMessage = {
       run: {

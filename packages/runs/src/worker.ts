@@ -87,6 +87,7 @@ class WorkerLoop implements Worker {
   }
 
   async start(): Promise<void> {
+    await this.library.pool.query(`delete from workers where seen_at < now() - interval '1 hour'`);
     await this.library.pool.query(
       `insert into workers (id, machine, process, concurrency, started_at, seen_at) values ($1, $2, $3, $4, now(), now())`,
       [this.id, hostname(), process.pid, this.options.only === undefined ? this.concurrency : 0],
@@ -231,12 +232,22 @@ class WorkerLoop implements Worker {
   }
 }
 
-/** How many workers that take any run have been seen in the last 40 s. */
+/** How many workers that take any run are there: seen in the last 40 s and, on this machine, still a process. */
 export async function workersPresent(library: Database, unseenSeconds = defaultIntervals.unseen): Promise<number> {
-  const { rows } = await library.pool.query<{ workers: number }>(
-    `select count(*)::int as workers from workers
+  const { rows } = await library.pool.query<{ machine: string; process: number }>(
+    `select machine, process from workers
      where concurrency > 0 and seen_at > now() - make_interval(secs => $1::double precision)`,
     [unseenSeconds],
   );
-  return rows[0]?.workers ?? 0;
+  return rows.filter((row) => row.machine !== hostname() || isProcess(row.process)).length;
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is a process.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -52,7 +52,13 @@ const cases: Case[] = [
   ['transpose', (x) => graph.transpose(x, [1, 0]), [f([2, 3], [1, 2, 3, 4, 5, 6])], [3, 2], [1, 4, 2, 5, 3, 6]],
   ['reshape', (x) => graph.reshape(x, [3, -1]), [f([2, 3], [1, 2, 3, 4, 5, 6])], [3, 2], [1, 2, 3, 4, 5, 6]],
   ['expand', (x) => graph.expand(x, [2, 3]), [f([2, 1], [1, 2])], [2, 3], [1, 1, 1, 2, 2, 2]],
-  ['concat', (a, b) => graph.concat([a, b], 1), [f([2, 1], [1, 2]), f([2, 2], [3, 4, 5, 6])], [2, 3], [1, 3, 4, 2, 5, 6]],
+  [
+    'concat',
+    (a, b) => graph.concat([a, b], 1),
+    [f([2, 1], [1, 2]), f([2, 2], [3, 4, 5, 6])],
+    [2, 3],
+    [1, 3, 4, 2, 5, 6],
+  ],
   ['split', (x) => graph.split(x, [1, 2], -1)[1]!, [f([2, 3], [1, 2, 3, 4, 5, 6])], [2, 2], [2, 3, 5, 6]],
   ['slice', (x) => graph.slice(x, 0, 1, -1), [f([5], [1, 2, 3, 4, 5])], [3], [2, 3, 4]],
   ['slice to the end', (x) => graph.slice(x, 0, -2), [f([5], [1, 2, 3, 4, 5])], [2], [4, 5]],
@@ -99,12 +105,24 @@ const cases: Case[] = [
   ['argMax', (x) => graph.argMax(x, -1), [f([2, 3], [1, 9, 9, 5, 4, 3])], [2], [1, 0]],
   ['argMin', (x) => graph.argMin(x, 0, { keepDims: true }), [f([2, 2], [1, 9, 0, 9])], [1, 2], [1, 0]],
   ['topK', (x) => graph.topK(x, 2).values, [f([4], [3, 1, 4, 2])], [2], [4, 3]],
-  ['topK, indices of the smallest', (x) => graph.topK(x, 2, 0, { largest: false }).indices, [f([4], [3, 1, 4, 2])], [2], [1, 3]],
+  [
+    'topK, indices of the smallest',
+    (x) => graph.topK(x, 2, 0, { largest: false }).indices,
+    [f([4], [3, 1, 4, 2])],
+    [2],
+    [1, 3],
+  ],
   ['cumSum', (x) => graph.cumSum(x, 0), [f([4], [1, 2, 3, 4])], [4], [1, 3, 6, 10]],
   ['cumSum, exclusive', (x) => graph.cumSum(x, 0, { exclusive: true }), [f([4], [1, 2, 3, 4])], [4], [0, 1, 3, 6]],
   ['cumSum, reverse', (x) => graph.cumSum(x, 0, { reverse: true }), [f([4], [1, 2, 3, 4])], [4], [10, 9, 7, 4]],
   ['trilu', (x) => graph.trilu(x), [f([2, 2], [1, 2, 3, 4])], [2, 2], [1, 0, 3, 4]],
-  ['trilu, above the diagonal', (x) => graph.trilu(x, { upper: true, diagonal: 1 }), [f([2, 2], [1, 2, 3, 4])], [2, 2], [0, 2, 0, 0]],
+  [
+    'trilu, above the diagonal',
+    (x) => graph.trilu(x, { upper: true, diagonal: 1 }),
+    [f([2, 2], [1, 2, 3, 4])],
+    [2, 2],
+    [0, 2, 0, 0],
+  ],
   ['softmax', (x) => graph.softmax(x), [f([1, 2], [0, Math.log(3)])], [1, 2], [0.25, 0.75]],
   ['logSoftmax', (x) => graph.logSoftmax(x), [f([1, 2], [0, Math.log(3)])], [1, 2], [Math.log(0.25), Math.log(0.75)]],
   [
@@ -114,13 +132,7 @@ const cases: Case[] = [
     [1, 2],
     [-1.5, 3],
   ],
-  [
-    'rmsNorm',
-    (x, s) => graph.rmsNorm(x, s, { epsilon: 0 }),
-    [f([1, 2], [1, 7]), f([2], [5, 10])],
-    [1, 2],
-    [1, 14],
-  ],
+  ['rmsNorm', (x, s) => graph.rmsNorm(x, s, { epsilon: 0 }), [f([1, 2], [1, 7]), f([2], [5, 10])], [1, 2], [1, 14]],
   ['range', () => graph.range(2, 8, 3), [], [2], [2, 5]],
   ['range backwards', () => graph.range(3, 0, -1), [], [3], [3, 2, 1]],
   ['range of floats', () => graph.range(0, 1, 0.25, { dtype: 'float32' }), [], [4], [0, 0.25, 0.5, 0.75]],
@@ -159,7 +171,10 @@ describe('erf and gelu', () => {
     const points = table.flatMap(([x]) => [x, -x]);
     const x = input('x', dtype, [points.length]);
     const feed = { x: { dtype, shape: [points.length], data: points } };
-    const result = await execute({ erf: graph.erf(x), gelu: graph.gelu(x), tanh: graph.gelu(x, { approximate: 'tanh' }) }, feed);
+    const result = await execute(
+      { erf: graph.erf(x), gelu: graph.gelu(x), tanh: graph.gelu(x, { approximate: 'tanh' }) },
+      feed,
+    );
     const digits = dtype === 'float32' ? 6 : 13;
     for (const [i, [at, value]] of table.entries()) {
       expect(result.erf!.data[2 * i]).toBeCloseTo(value, digits);
@@ -192,7 +207,10 @@ describe('named dimensions when the program runs', () => {
   });
 
   it('survive an empty past', async () => {
-    const [past, x] = [input('past', 'float32', ['batch', 'past', 2, 2]), input('x', 'float32', ['batch', 'new', 2, 2])];
+    const [past, x] = [
+      input('past', 'float32', ['batch', 'past', 2, 2]),
+      input('x', 'float32', ['batch', 'new', 2, 2]),
+    ];
     const all = graph.concat([past, x], 1);
     const flat = graph.reshape(all, ['batch', 'past+new', 4]);
     const emptied = graph.reshapeLike(graph.reshape(past, ['batch', 'past', 4]), past);
@@ -242,7 +260,9 @@ describe('constants', () => {
 
   it('check their length, type and values', () => {
     expect(() => constant([1, 2], 'float32', [3])).toThrow('2 values do not fill the shape [3], which holds 3');
-    expect(() => constant(new Float64Array(1), 'float32', [1])).toThrow('float32 takes a Float32Array; got a Float64Array');
+    expect(() => constant(new Float64Array(1), 'float32', [1])).toThrow(
+      'float32 takes a Float32Array; got a Float64Array',
+    );
     expect(() => constant([0.5], 'int64')).toThrow('0.5 is not a value of int64');
     expect(() => graph.initializer('w', 'float32', [2], new Uint8Array(4))).toThrow('takes 8 bytes; got 4');
   });

@@ -1,11 +1,11 @@
 import { checkSameType } from '../broadcast.ts';
 import { formatShape, sameShape } from '../dimensions.ts';
 import { apply, applyAll, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
-import { add, div, mul } from './elementwise.ts';
+import { add, mul } from './elementwise.ts';
 import { matmul, productShape } from './matmul.ts';
 import { checkFeatureVectors, layerNorm, type NormOptions, rmsNorm } from './normalisation.ts';
 import { matrixTranspose } from './shape.ts';
-import { exp } from './unary.ts';
+import { sigmoid } from './unary.ts';
 
 /** Inference only: several operations in one kernel. Their training form is the plain operations named in each comment. */
 
@@ -135,7 +135,7 @@ const quickGeluRule = rule<readonly [Tensor], { alpha: number }>({
     type: 'QuickGelu',
     domain: 'com.microsoft',
     attributes: ({ alpha }) => ({ alpha: { float: alpha } }),
-    expand: ([x], { alpha }) => (x.dtype === 'float64' ? div(x, add(1, exp(mul(x, -alpha)))) : undefined),
+    expand: ([x], { alpha }) => (x.dtype === 'float64' ? mul(x, sigmoid(mul(x, alpha))) : undefined),
   },
 });
 

@@ -35,7 +35,15 @@ const logRule = unary('log', { type: 'Log' }, ({ inputs: [x], gradient: g }) => 
 const sinRule = unary('sin', { type: 'Sin' }, ({ inputs: [x], gradient: g }) => [mul(g, cos(x))]);
 const cosRule = unary('cos', { type: 'Cos' }, ({ inputs: [x], gradient: g }) => [neg(mul(g, sin(x)))]);
 const tanhRule = unary('tanh', { type: 'Tanh' }, ({ output: y, gradient: g }) => [mul(g, sub(1, mul(y, y)))]);
-const sigmoidRule = unary('sigmoid', { type: 'Sigmoid' }, ({ output: y, gradient: g }) => [mul(g, mul(y, sub(1, y)))]);
+const sigmoidRule = unary(
+  'sigmoid',
+  {
+    type: 'Sigmoid',
+    // In double the runtime would fuse x * Sigmoid(x) into a kernel that only single precision has.
+    expand: ([x]) => (x.dtype === 'float64' ? div(1, add(1, exp(neg(x)))) : undefined),
+  },
+  ({ output: y, gradient: g }) => [mul(g, mul(y, sub(1, y)))],
+);
 const reluRule = unary('relu', { type: 'Relu' }, ({ inputs: [x], gradient: g }) => [where(greater(x, 0), g, 0)]);
 const erfRule = unary(
   'erf',
@@ -66,17 +74,10 @@ export const round = (x: Tensor): Tensor => apply(roundRule, [x]);
 export const floor = (x: Tensor): Tensor => apply(floorRule, [x]);
 export const ceil = (x: Tensor): Tensor => apply(ceilRule, [x]);
 
-const siluRule = unary(
-  'silu',
-  {
-    // In double the product of x and its sigmoid would be fused into a kernel that only single precision has.
-    expand: ([x]) => (x.dtype === 'float64' ? div(x, add(1, exp(neg(x)))) : mul(x, sigmoid(x))),
-  },
-  ({ inputs: [x], gradient: g }) => {
-    const s = sigmoid(x);
-    return [mul(g, mul(s, add(1, mul(x, sub(1, s)))))];
-  },
-);
+const siluRule = unary('silu', { expand: ([x]) => mul(x, sigmoid(x)) }, ({ inputs: [x], gradient: g }) => {
+  const s = sigmoid(x);
+  return [mul(g, mul(s, add(1, mul(x, sub(1, s)))))];
+});
 
 /** `x * sigmoid(x)`, also called swish. */
 export const silu = (x: Tensor): Tensor => apply(siluRule, [x]);

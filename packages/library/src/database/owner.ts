@@ -3,7 +3,7 @@
  * `node owner.js DATA_FOLDER [--until-idle]`. Exit codes: 0 ended, 1 failed, 3 another owner is there already.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
@@ -34,6 +34,8 @@ async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
   });
   if (!lock || (await served())) return leave(alreadyOwned);
   if (existsSync(socket)) await rm(socket);
+  const note = join(dataFolder, 'database.pid');
+  await writeFile(note, String(process.pid));
 
   const db = await PGlite.create({ dataDir: join(dataFolder, 'database'), extensions: { vector, pg_trgm } });
   const server = new PGLiteSocketServer({
@@ -56,6 +58,7 @@ async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
     await server.stop();
     await db.close();
     await rm(socket, { force: true });
+    await rm(note, { force: true });
     await lock.release();
     say('closed');
     leave(0);

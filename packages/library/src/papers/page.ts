@@ -105,11 +105,11 @@ export function parsePage(text: string): ParsedPage {
     const body = takeBody(blocks, i + 1, give);
     blocks = [];
     block = undefined;
-    if (typeof end === 'string') {
-      if (body) give(body.line, body.title, end);
+    i = end.line;
+    if (end.reason !== undefined) {
+      if (body) give(body.line, body.title, end.reason);
       continue;
     }
-    i = end.line;
     if (!body) continue;
     const key = compact(body.title);
     const before = titles.get(key);
@@ -140,20 +140,28 @@ function noPaper(unreadable: Unreadable[]): string {
   ].join('');
 }
 
-/** The date that follows an authors line, past "·" and blank lines; a sentence when there is none. */
-function readDate(lines: string[], from: number): { line: number; date: string; comments: number } | string {
+type DateLine = { line: number; date: string; comments: number; reason?: undefined } | { line: number; reason: string };
+
+/** The date that follows an authors line, past "·" and blank lines, and the last line that was read for it. */
+function readDate(lines: string[], from: number): DateLine {
   let i = from;
   while (i < lines.length && /^[\s·•]*$/.test(lines[i]!)) i++;
-  const line = lines[i];
-  if (line === undefined) return 'The page ends before the date of this paper.';
-  const match = dateLine.exec(line);
-  if (!match)
-    return `A date like "May 10, 2024" was expected on line ${i + 1}; there is "${line.trim().slice(0, 40)}".`;
+  const text = lines[i]?.trim();
+  if (text === undefined) return { line: i, reason: 'The page ends before the date of this paper.' };
+  const match = dateLine.exec(text);
+  if (!match) {
+    // What begins like a date belongs here; anything else may be the next title.
+    const line = /^[A-Z][a-z]{2,8}\.?(\s+\d|$)/.test(text) && text.length <= 30 ? i : i - 1;
+    return {
+      line,
+      reason: `A date like "May 10, 2024" was expected on line ${i + 1}; there is "${text.slice(0, 40)}".`,
+    };
+  }
   const [, monthName, day, year, comments] = match;
   const month = months.indexOf(monthName!.toLowerCase());
   const at = new Date(Date.UTC(Number(year), month, Number(day)));
   if (month < 0 || at.getUTCMonth() !== month || at.getUTCDate() !== Number(day) || Number(year) < 1990) {
-    return `"${line.trim()}" on line ${i + 1} is no day of the calendar.`;
+    return { line: i, reason: `"${text}" on line ${i + 1} is no day of the calendar.` };
   }
   return { line: i, date: at.toISOString().slice(0, 10), comments: Number(comments ?? 0) };
 }

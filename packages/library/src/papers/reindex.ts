@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { fold, wordsOf } from '../text.ts';
+import { wordsOf } from '../text.ts';
 import { namesOf } from './names.ts';
 
 interface Indexed {
@@ -13,6 +13,9 @@ interface Indexed {
   authors: string[];
   claims: string | null;
 }
+
+/** Folded words with blanks between, so that Postgres takes words apart as queries do (it would keep an address or 2404.09529 whole). */
+const plain = (text: string) => wordsOf(text).join(' ');
 
 /**
  * Writes what search reads of the given papers: the weighted document, the names, the words; then the shelf's vocabulary. Inside
@@ -37,10 +40,10 @@ export async function reindex(client: PoolClient, papers: readonly number[]): Pr
     return {
       id: paper.id,
       names,
-      a: fold(`${named} ${shortNames.join(' ')}`),
-      b: fold(people),
-      c: fold(claims),
-      d: fold(paper.abstract),
+      a: plain(`${named} ${shortNames.join(' ')}`),
+      b: plain(people),
+      c: plain(claims),
+      d: plain(paper.abstract),
       words: [...new Set(wordsOf(`${named} ${shortNames.join(' ')} ${people} ${claims} ${paper.abstract}`))].filter(
         (word) => word.length >= 3 && word.length <= 40,
       ),

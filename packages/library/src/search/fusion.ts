@@ -30,7 +30,7 @@ export interface FusionSettings {
   coverage: number;
 }
 
-export const fusionSettings: FusionSettings = { keyword: 0.35, cosine: 0.3, coverage: 0.34 };
+export const fusionSettings: FusionSettings = { keyword: 1, cosine: 0.25, coverage: 0.34 };
 
 /**
  * One ranking out of two. Papers that the query names come first. The others are ordered by cosine plus a share of the keyword

@@ -6,9 +6,10 @@ import { filtersOf, SearchError } from './filters.ts';
 import { type Fused, fuse } from './fusion.ts';
 import { type KeywordAnswer, searchKeywords, type Term } from './keyword.ts';
 import { type Query, readQuery } from './query.ts';
+import { recognise } from './recognise.ts';
 import { searchMeaning } from './semantic.ts';
 import { snippetsOf } from './snippet.ts';
-import { beginsWord, correct, nearestName } from './spelling.ts';
+import { beginsWord, correct, longestCorrected, nearestName } from './spelling.ts';
 
 /** So many papers are offered when none matches. */
 const nearest = 5;
@@ -32,10 +33,14 @@ export async function search(library: Library, query: string, options: SearchOpt
     return { results: [], mode: 'keyword', reason: 'The query has no words.', total: 0, ...marks };
   }
 
+  const link = recognise(query);
+  if (link) return searchArxiv(library, link.id, filters, { limit, offset });
+
   const words = await readWords(library, read, filters);
   const meaning = await encode(words.text, options);
   const semantic = meaning.vector && (await searchMeaning(library, meaning.vector, filters));
-  const byMeaning = semantic !== undefined && semantic.length > 0;
+  const covered = semantic === undefined || (await embeddedShare(library, filters));
+  const byMeaning = semantic !== undefined && covered === true;
   const frequencies = new Map(words.terms.map((term, i) => [term.word, words.answer.frequencies[i] ?? 0]));
   const ranked = fuse({
     exact: await findExact(library, words.name ?? words.text, frequencies, filters),
@@ -50,12 +55,30 @@ export async function search(library: Library, query: string, options: SearchOpt
     results: await resultsOf(library, all.slice(offset, offset + limit), words.terms),
     mode: byMeaning ? 'fused' : 'keyword',
     ...(!byMeaning && {
-      reason: meaning.reason ?? 'The papers have no embeddings yet, so search goes by keyword.',
+      reason: meaning.reason ?? `${covered}, so search goes by keyword.`,
     }),
     ...(near && { near }),
     total: all.length,
     ...(words.corrected.length > 0 && { corrected: words.corrected }),
     ...marks,
+  };
+}
+
+/** An arXiv id is looked up; words and meaning have nothing to add. */
+async function searchArxiv(
+  library: Library,
+  id: string,
+  filters: SQL,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<SearchAnswer> {
+  const found = [...(await findExact(library, id, new Map(), filters)).keys()];
+  const ranked = found.map((paper): Fused => ({ paper, score: 10, exact: 'arxiv', matches: true }));
+  return {
+    results: await resultsOf(library, ranked.slice(offset, offset + limit), []),
+    mode: 'keyword',
+    reason: 'The query is an arXiv identifier, which needs no search by meaning.',
+    total: ranked.length,
+    arxiv: id,
   };
 }
 
@@ -82,10 +105,8 @@ async function readWords(library: Library, query: Query, filters: SQL): Promise<
     const last = query.terms.at(-1)!;
     const unfinished =
       unknown.includes(last) && last.length >= 2 && (await beginsWord(library, last)) ? last : undefined;
-    const corrections = await correct(
-      library,
-      unknown.filter((word) => word !== unfinished),
-    );
+    const misspelt = query.terms.length > longestCorrected ? [] : unknown.filter((word) => word !== unfinished);
+    const corrections = await correct(library, misspelt);
     if (query.terms.length <= 3 && !unfinished) name = await nearestName(library, query.text);
     for (const [from, to] of corrections) {
       corrected.push({ from, to });
@@ -111,6 +132,16 @@ function replaceWord(text: string, from: string, to: string): string {
   return text.replace(/[\p{L}\p{N}\p{M}]+/gu, (word) =>
     word.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase() === from ? to : word,
   );
+}
+
+/** True when nearly all papers have their embedding; else a sentence's beginning. A few missing ones are found by word. */
+async function embeddedShare(library: Library, filters: SQL): Promise<true | string> {
+  const { rows } = await library.db.execute<{ embedded: number; total: number }>(sql`
+    select count(e.paper)::int as embedded, count(*)::int as total
+      from papers p left join registrations r on r.slug = p.registration left join embeddings e on e.paper = p.id and e.passage = 0
+     where ${filters}`);
+  const { embedded, total } = rows[0]!;
+  return embedded >= 0.9 * total || `Only ${embedded} of ${total} papers have their embedding yet`;
 }
 
 async function encode(

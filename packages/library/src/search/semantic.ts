@@ -10,8 +10,8 @@ export interface SemanticHit {
   sentence: string | null;
 }
 
-/** How much the whole paper counts beside its best sentence. */
-const wholeWeight = 0.6;
+/** How much the whole paper counts beside its best sentence; tuned with the fusion (eval/README.md). */
+const wholeWeight = 0.8;
 
 export const similarityOf = (hit: SemanticHit): number => wholeWeight * hit.whole + (1 - wholeWeight) * hit.best;
 
@@ -32,8 +32,8 @@ export async function searchMeaning(library: Library, vector: Float32Array, filt
            coalesce(max(cosine) filter (where passage > 0), max(cosine)) as best,
            (array_agg(text order by cosine desc) filter (where passage > 0))[1] as sentence
       from near group by paper having bool_or(passage = 0)
-     order by ${wholeWeight} * max(cosine) filter (where passage = 0)
-            + ${1 - wholeWeight} * coalesce(max(cosine) filter (where passage > 0), max(cosine)) desc, paper
+     order by ${wholeWeight}::float8 * max(cosine) filter (where passage = 0)
+            + ${1 - wholeWeight}::float8 * coalesce(max(cosine) filter (where passage > 0), max(cosine)) desc, paper
      limit ${mostHits}`);
   return rows;
 }

@@ -28,6 +28,9 @@ interface Candidate {
   papers: number;
 }
 
+/** A longer query is a sentence: its unknown words are English that no paper uses rather than misspelt names. */
+export const longestCorrected = 5;
+
 /** Words of the shelf that the unknown ones may mean: the nearest, of equals the one that more papers have. */
 export async function correct(library: Library, unknown: readonly string[]): Promise<Map<string, string>> {
   const corrections = new Map<string, string>();

@@ -50,11 +50,11 @@ const mostElements = 2 ** 50;
 export function elementCount(shape: readonly number[], name: string): number {
   let count = 1;
   for (const dimension of shape) {
-    if (!Number.isSafeInteger(dimension) || dimension < 0) {
+    if (!Number.isInteger(dimension) || dimension < 0) {
       throw new FormatError(`Tensor ${show(name)} has the dimension ${dimension}; dimensions are whole numbers from 0.`);
     }
     count *= dimension;
-    if (count > mostElements) {
+    if (count > mostElements || dimension > mostElements) {
       throw new FormatError(`Tensor ${show(name)} declares more than 2^50 elements (shape ${shape.join(' x ')}).`);
     }
   }

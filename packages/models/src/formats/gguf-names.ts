@@ -30,11 +30,11 @@ const blockNames: Record<string, string> = {
 export function huggingFaceName(name: string): string {
   const block = /^blk\.(\d{1,5})\.([a-z_]+)\.(weight|bias)$/.exec(name);
   if (block) {
-    const inner = blockNames[block[2]!];
+    const inner = Object.hasOwn(blockNames, block[2]!) ? blockNames[block[2]!] : undefined;
     if (inner) return `model.layers.${Number(block[1])}.${inner}.${block[3]}`;
   }
   const whole = /^([a-z_]+)\.(weight|bias)$/.exec(name);
-  const outer = whole ? names[whole[1]!] : undefined;
+  const outer = whole && Object.hasOwn(names, whole[1]!) ? names[whole[1]!] : undefined;
   if (outer) return `${outer}.${whole![2]}`;
   throw new FormatError(
     `The GGUF file holds the tensor ${show(name)}, which is not one of the Llama layout that is read here; take the model's safetensors files.`,

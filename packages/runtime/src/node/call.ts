@@ -2,6 +2,7 @@ import type { Call } from '../index.ts';
 import type { Environment } from './environment.ts';
 import { check, created } from './library.ts';
 import { type NativeMemory, type Pointer, pointerArray, readPointers, stringArray } from './native.ts';
+import { stoppable } from './stoppable.ts';
 import type { NativeTensor } from './tensor.ts';
 
 /** Arguments of OrtApi.Run after session and options, laid out in native memory once. */
@@ -60,37 +61,47 @@ export class BoundCall implements Call {
     this.#checkIdle();
     signal?.throwIfAborted();
     const { api } = this.#environment;
-    const stop = () => check(api, api.RunOptionsSetTerminate(this.#options), this.#label);
-    signal?.addEventListener('abort', stop);
     this.#running = true;
     try {
-      const status = await new Promise<Pointer>((resolve, reject) => {
-        const { inputNames, inputs, inputCount, outputNames, outputs, outputCount } = this.#arguments;
-        api.Run.async(
-          this.#session,
-          this.#options,
-          inputNames.pointer,
-          inputs.pointer,
-          inputCount,
-          outputNames.pointer,
-          outputCount,
-          outputs.pointer,
-          (error, result) => (error ? reject(error) : resolve(result)),
-        );
-      });
-      if (signal?.aborted) {
-        // A run that was in its last node ends well all the same; whoever aborted it is told that it was aborted.
+      const status = await stoppable(
+        () => this.#runBeside(),
+        () => this.#terminate(),
+        signal,
+      );
+      if (signal?.aborted || this.#released) {
+        // A run that was in its last node ends well all the same; whoever ended it is told that it was ended.
         if (status !== null) api.ReleaseStatus(status);
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
+        throw new Error(`${this.#label}: the call was released while it ran.`);
       }
       check(api, status, this.#label);
-      if (this.#released) throw new Error(`${this.#label} was released while it ran.`);
     } finally {
-      signal?.removeEventListener('abort', stop);
       this.#running = false;
       if (this.#released) this.#free();
       else check(api, api.RunOptionsUnsetTerminate(this.#options), this.#label);
     }
+  }
+
+  #runBeside(): Promise<Pointer> {
+    const { inputNames, inputs, inputCount, outputNames, outputs, outputCount } = this.#arguments;
+    return new Promise((resolve, reject) => {
+      this.#environment.api.Run.async(
+        this.#session,
+        this.#options,
+        inputNames.pointer,
+        inputs.pointer,
+        inputCount,
+        outputNames.pointer,
+        outputCount,
+        outputs.pointer,
+        (error, result) => (error ? reject(error) : resolve(result)),
+      );
+    });
+  }
+
+  /** Ends a run between two nodes. */
+  #terminate(): void {
+    check(this.#environment.api, this.#environment.api.RunOptionsSetTerminate(this.#options), this.#label);
   }
 
   runSync(): void {
@@ -122,8 +133,7 @@ export class BoundCall implements Call {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    if (this.#running)
-      check(this.#environment.api, this.#environment.api.RunOptionsSetTerminate(this.#options), this.#label);
+    if (this.#running) this.#terminate();
     else this.#free();
   }
 

@@ -1,4 +1,4 @@
-import type { DataType, TensorData } from '@working-papers/graph';
+import { type DataType, elementBytes, onnxTypes, type TensorData } from '@working-papers/graph';
 
 interface TensorDataConstructor {
   new (length: number): TensorData;
@@ -14,17 +14,25 @@ interface Element {
   readonly array: TensorDataConstructor;
 }
 
-export const elements: Readonly<Record<DataType, Element>> = {
-  float32: { code: 1, bytes: 4, array: Float32Array },
-  uint8: { code: 2, bytes: 1, array: Uint8Array },
-  int8: { code: 3, bytes: 1, array: Int8Array },
-  int32: { code: 6, bytes: 4, array: Int32Array },
-  int64: { code: 7, bytes: 8, array: BigInt64Array },
-  bool: { code: 9, bytes: 1, array: Uint8Array },
-  float16: { code: 10, bytes: 2, array: Uint16Array },
-  float64: { code: 11, bytes: 8, array: Float64Array },
-  bfloat16: { code: 16, bytes: 2, array: Uint16Array },
-};
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} satisfies Record<DataType, TensorDataConstructor>;
+
+/** ONNX Runtime's numbers of the element types are those of onnx.proto. */
+export const elements = Object.fromEntries(
+  Object.entries(arrays).map(([dtype, array]) => [
+    dtype,
+    { code: onnxTypes[dtype as DataType], bytes: elementBytes(dtype as DataType), array },
+  ]),
+) as unknown as Readonly<Record<DataType, Element>>;
 
 export function dtypeOfCode(code: number): DataType {
   const found = (Object.keys(elements) as DataType[]).find((dtype) => elements[dtype].code === code);

@@ -27,7 +27,7 @@ export function checkInputs(
     );
   }
   checkNames(label, 'input', declared, Object.keys(given));
-  for (const value of declared) checkFit(label, 'input', value, given[value.name]!, sizes);
+  checkFits(label, 'input', declared, given, sizes);
 }
 
 /** Throws unless each given tensor fits the output of its name. */
@@ -38,10 +38,13 @@ export function checkOutputs(
   sizes: NamedSizes,
 ): void {
   checkNames(label, 'output', declared, Object.keys(given));
-  for (const value of declared) {
-    const tensor = given[value.name];
-    if (tensor) checkFit(label, 'output', value, tensor, sizes);
-  }
+  checkFits(
+    label,
+    'output',
+    declared.filter(({ name }) => given[name]),
+    given,
+    sizes,
+  );
 }
 
 /** Throws when a name is not among the declared ones. */
@@ -57,24 +60,63 @@ export function checkNames(
   }
 }
 
-function checkFit(label: string, kind: string, value: ValueInfo, tensor: Typed, sizes: NamedSizes): void {
-  const { name, dtype, shape } = value;
-  const where = `${kind} "${name}"`;
-  if (tensor.dtype !== dtype) throw new Error(`${label}: ${where} is ${dtype}; the tensor given is ${tensor.dtype}.`);
-  const expected = `${label}: ${where} has the shape ${formatShape(shape)}; the tensor given has ${formatShape(tensor.shape)}`;
-  if (tensor.shape.length !== shape.length) throw new Error(`${expected}.`);
-  shape.forEach((dimension, axis) => {
-    const size = tensor.shape[axis]!;
-    if (typeof dimension === 'number') {
-      if (size !== dimension) throw new Error(`${expected} (axis ${axis}: ${dimension} expected).`);
-      return;
+/** Types, ranks and plain dimensions of all values first, so that combined dimensions know the names they are made of. */
+function checkFits(
+  label: string,
+  kind: string,
+  values: readonly ValueInfo[],
+  given: Record<string, Typed>,
+  sizes: NamedSizes,
+): void {
+  for (const { name, dtype, shape } of values) {
+    const tensor = given[name]!;
+    const where = `${kind} "${name}"`;
+    if (tensor.dtype !== dtype) throw new Error(`${label}: ${where} is ${dtype}; the tensor given is ${tensor.dtype}.`);
+    if (tensor.shape.length !== shape.length) throw new Error(`${misfit(label, where, shape, tensor)}.`);
+    shape.forEach((dimension, axis) => {
+      const size = tensor.shape[axis]!;
+      if (typeof dimension === 'number') {
+        if (size === dimension) return;
+        throw new Error(`${misfit(label, where, shape, tensor)} (axis ${axis}: ${dimension} expected).`);
+      }
+      const first = sizes.get(dimension);
+      if (!first) sizes.set(dimension, { size, where });
+      else if (first.size !== size) {
+        throw new Error(
+          `${misfit(label, where, shape, tensor)}, but "${dimension}" is ${first.size} in ${first.where}.`,
+        );
+      }
+    });
+  }
+  for (const { name, shape } of values) {
+    shape.forEach((dimension, axis) => {
+      const expected = typeof dimension === 'string' ? combinedSize(dimension, sizes) : undefined;
+      if (expected !== undefined && expected !== given[name]!.shape[axis]) {
+        const reason = `(axis ${axis}: "${dimension}" is ${expected} here)`;
+        throw new Error(`${misfit(label, `${kind} "${name}"`, shape, given[name]!)} ${reason}.`);
+      }
+    });
+  }
+}
+
+function misfit(label: string, where: string, shape: readonly (number | string)[], tensor: Typed): string {
+  return `${label}: ${where} has the shape ${formatShape(shape)}; the tensor given has ${formatShape(tensor.shape)}`;
+}
+
+/** The size of `past+sequence` or `2*heads*size`; undefined for a plain name, and while a name in it has no size yet. */
+function combinedSize(dimension: string, sizes: NamedSizes): number | undefined {
+  if (!/[+*-]/.test(dimension)) return undefined;
+  let sum = 0;
+  for (const term of dimension.match(/[+-]?[^+-]+/g) ?? []) {
+    let product = term.startsWith('-') ? -1 : 1;
+    for (const factor of term.replace(/^[+-]/, '').split('*')) {
+      const size = /^\d+$/.test(factor) ? Number(factor) : sizes.get(factor)?.size;
+      if (size === undefined) return undefined;
+      product *= size;
     }
-    const first = sizes.get(dimension);
-    if (!first) sizes.set(dimension, { size, where });
-    else if (first.size !== size) {
-      throw new Error(`${expected}, but "${dimension}" is ${first.size} in ${first.where}.`);
-    }
-  });
+    sum += product;
+  }
+  return sum;
 }
 
 function list(names: readonly string[]): string {

@@ -2,6 +2,7 @@
  * The first module of a process that `spawnHeavy` starts: ties its life to the parent's, then imports the work.
  */
 import { pathToFileURL } from 'node:url';
+import type { HeavyFailure } from './heavy.ts';
 import { loadLibrary } from './native.ts';
 
 const endNow = () => process.kill(process.pid, 'SIGKILL');
@@ -18,6 +19,15 @@ if (process.platform === 'linux') {
 
 const [, , module] = process.argv;
 process.argv.splice(1, 1);
-await import(pathToFileURL(module!).href);
+
+/** Tells the parent the error's sentence, as a message of its own kind, and the log the rest. */
+function fail(error: unknown): void {
+  console.error(error);
+  const failure: HeavyFailure = { heavyFailure: error instanceof Error ? error.message : String(error) };
+  process.send!(failure, () => process.exit(1));
+}
+
+process.on('uncaughtException', fail);
+await import(pathToFileURL(module!).href).catch(fail);
 // A module that listens to its parent stays until it calls process.exit; any other ends when its work has.
 if (process.listenerCount('message') === 0) process.channel?.unref();

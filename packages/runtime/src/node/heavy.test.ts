@@ -53,8 +53,14 @@ describe('heavy processes', () => {
 
   test('tell why they failed', async () => {
     const exit = await spawnHeavy(work, { args: ['fail'] }).exit;
-    expect(exit).toMatchObject({ reason: 'failed', code: 1, signal: null });
-    expect((exit as { message: string }).message).toContain('the model has no layers');
+    expect(exit).toEqual({ reason: 'failed', code: 1, signal: null, message: 'the model has no layers' });
+    const crash = await spawnHeavy(work, { args: ['crash'] }).exit;
+    expect(crash).toEqual({
+      reason: 'failed',
+      code: null,
+      signal: 'SIGSEGV',
+      message: 'The process was ended by SIGSEGV.',
+    });
     const missing = await spawnHeavy('/nowhere/module.js').exit;
     expect((missing as { message: string }).message).toContain('/nowhere/module.js');
   });
@@ -67,6 +73,14 @@ describe('heavy processes', () => {
     expect(await child.exit).toEqual({ reason: 'killed', message: 'The run was ended.' });
     expect(performance.now() - killed).toBeLessThan(1000);
     expect(isAlive(child.pid)).toBe(false);
+  });
+
+  test('can leave in the middle of a run', async () => {
+    const graph = pathToFileURL(createRequire(import.meta.url).resolve('@working-papers/graph')).href;
+    const { child } = await start(['exit', built, graph]);
+    const left = performance.now();
+    expect(await child.exit).toEqual({ reason: 'done' });
+    expect(performance.now() - left).toBeLessThan(2000);
   });
 
   test('end by their signal, also one that was aborted before', async () => {

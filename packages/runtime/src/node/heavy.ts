@@ -2,7 +2,8 @@
  * Heavy work in a process of its own, which can be killed at any time without harm to anything else.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,8 +45,13 @@ const childEntry = path.join(
   path.dirname(createRequire(import.meta.url).resolve('@working-papers/runtime/node')),
   'heavy-child.js',
 );
+/** What a child sends before it ends by an error. */
+export interface HeavyFailure {
+  heavyFailure: string;
+}
+
 const memoryInterval = 100;
-/** Characters of the child's standard error that a failure's message quotes. */
+/** Characters of the child's standard error that are quoted when it ends without a word. */
 const quotedError = 2000;
 
 /**
@@ -87,9 +93,14 @@ export function spawnHeavy(modulePath: string | URL, options: HeavyOptions = {})
 
   let error = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    process.stderr.write(text);
     error = (error + text).slice(-quotedError);
   });
-  if (onMessage) child.on('message', onMessage);
+  let reported: string | undefined;
+  child.on('message', (message: unknown) => {
+    if (isFailure(message)) reported = message.heavyFailure;
+    else onMessage?.(message);
+  });
 
   const exit = new Promise<HeavyExit>((resolve) => {
     let launch: Error | undefined;
@@ -97,16 +108,17 @@ export function spawnHeavy(modulePath: string | URL, options: HeavyOptions = {})
       launch ??= cause;
       if (child.pid === undefined) child.emit('close', null, null);
     });
-    child.on('close', (code: number | null, killer: string | null) => {
+    child.on('close', async (code: number | null, killer: string | null) => {
       clearTimeout(timer);
       clearInterval(watch);
       signal?.removeEventListener('abort', onAbort);
-      rmSync(temporary, { recursive: true, force: true });
+      // What a process of the child's own may still be writing there is left to the system, which clears its temporary folder.
+      await rm(temporary, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
       resolve(
         ended ??
           (code === 0
             ? { reason: 'done' }
-            : { reason: 'failed', code, signal: killer, message: failure(code, killer, error, launch) }),
+            : { reason: 'failed', code, signal: killer, message: reported ?? failure(code, killer, error, launch) }),
       );
     });
   });
@@ -119,6 +131,10 @@ export function spawnHeavy(modulePath: string | URL, options: HeavyOptions = {})
     kill: () => end('killed', 'The run was ended.'),
     exit,
   };
+}
+
+function isFailure(message: unknown): message is HeavyFailure {
+  return typeof message === 'object' && message !== null && 'heavyFailure' in message;
 }
 
 function watchMemory(child: ChildProcess, limit: number, end: (message: string) => void): NodeJS.Timeout {

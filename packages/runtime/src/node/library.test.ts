@@ -7,7 +7,7 @@ import { openEnvironment } from './environment.ts';
 import { findLibrary, loadApi } from './library.ts';
 
 describe("ONNX Runtime's library", () => {
-  test('is found and answers through every function of the table', () => {
+  test('is found, answers, and has every function of the table', () => {
     const api = loadApi(findLibrary());
     for (const { name } of apiTable) expect(typeof api[name], name).toBe('function');
     expect(api.GetBuildInfoString()).toContain('git-commit-id');

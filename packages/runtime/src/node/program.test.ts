@@ -82,6 +82,7 @@ describe('compile and run', () => {
   test('weights are held once: 128 MB of packed products load at a peak of little more', async () => {
     const size = 1024;
     const names = Array.from({ length: 32 }, (_, i) => `w${i}`);
+    const scratch = new Float32Array(size * size);
     const before = residentBytes();
     let most = 0;
     const program = await runtime.load(
@@ -95,9 +96,8 @@ describe('compile and run', () => {
           shape: [size, size],
           bytes: () => {
             most = Math.max(most, residentBytes());
-            const data = new Float32Array(size * size);
-            for (let k = 0; k < data.length; k += 7) data[k] = i + k;
-            return bytesOf(data);
+            for (let k = 0; k < scratch.length; k += 7) scratch[k] = i + k;
+            return bytesOf(scratch);
           },
         })),
       }),
@@ -133,6 +133,12 @@ describe('errors', () => {
     await expect(runtime.load({ ...model, initializers: [weight] })).rejects.toThrow(
       'The program: weight "w" (float32 [16, 16]) needs 1024 bytes; its source gave 5.',
     );
+    // Linux's device that is always full stands in for the file of weights.
+    const full = { ...model, location: `${'../'.repeat(20)}dev/full` };
+    if (process.platform === 'linux')
+      await expect(runtime.load(full)).rejects.toThrow(
+        /weight "w" could not be written to .*ENOSPC.*free space there/s,
+      );
   });
 
   test('names, types and shapes are checked before the call', async () => {
@@ -168,6 +174,23 @@ describe('errors', () => {
     expect(() => program.bind({ a, b }, { sum })).toThrow('the tensor given for input "b" was released.');
     program.release();
     expect(() => program.bind({ a, b: sum }, { sum })).toThrow('Program "sum": the program was released.');
+  });
+
+  test('combined dimensions are checked too', async () => {
+    const program = await runtime.load(
+      testModel({
+        inputs: [value('past', 'float32', ['past', 2]), value('new', 'float32', ['new', 2])],
+        outputs: [value('all', 'float32', ['past+new', 2])],
+        nodes: [{ op: 'Concat', inputs: ['past', 'new'], outputs: ['all'], integers: { axis: 0 } }],
+      }),
+    );
+    const tensor = (rows: number) => runtime.tensor('float32', [rows, 2]);
+    expect(() => program.bind({ past: tensor(3), new: tensor(2) }, { all: tensor(6) })).toThrow(
+      'output "all" has the shape [past+new, 2]; the tensor given has [6, 2] (axis 0: "past+new" is 5 here).',
+    );
+    const all = tensor(5);
+    program.bind({ past: runtime.tensor('float32', [3, 2], noise(6)), new: tensor(2) }, { all }).runSync();
+    expect(all.read(0, 6)).toEqual(noise(6));
   });
 
   test('a failure inside a node is an Error, and the session goes on', async () => {
@@ -214,7 +237,7 @@ describe('asynchronous runs', () => {
   });
 
   test('end soon after an abort, and the call can run again', async () => {
-    const size = 512;
+    const size = 384;
     const program = await runtime.load(chain(size, 400), { optimisation: 'none' });
     const [x, y] = [
       runtime.tensor('float32', [size, size], noise(size * size)),
@@ -229,7 +252,7 @@ describe('asynchronous runs', () => {
     const aborted = performance.now();
     control.abort(reason);
     await expect(running).rejects.toBe(reason);
-    expect(performance.now() - aborted).toBeLessThan(500);
+    expect(performance.now() - aborted).toBeLessThan(1000);
     await expect(call.run(control.signal)).rejects.toBe(reason);
 
     const short = await runtime.load(chain(size, 2), { optimisation: 'none' });
@@ -249,8 +272,15 @@ describe('asynchronous runs', () => {
     const running = program.bind({ x }, { y }).run();
     await sleep(10);
     other.close();
-    await expect(running).rejects.toThrow();
+    await expect(running).rejects.toThrow('The program: the call was released while it ran.');
     expect(() => other.tensor('float32', [1])).toThrow('The runtime was closed.');
+  });
+
+  test('a graph of 10,000 nodes compiles beside the event loop', async () => {
+    const program = await runtime.load(chain(4, 10_000));
+    const x = { dtype: 'float32' as const, shape: [1, 4], data: noise(4) };
+    expect((await program.run({ x })).y!.data).toEqual(x.data);
+    program.release();
   });
 
   test('a compilation can be aborted', async () => {

@@ -11,6 +11,7 @@ import { formatShape } from './element.ts';
 import type { Environment } from './environment.ts';
 import { check, created } from './library.ts';
 import { copyIn, NativeMemory } from './native.ts';
+import { stoppable } from './stoppable.ts';
 
 const optimisationLevels = { none: 0, all: 99 } as const;
 
@@ -30,13 +31,12 @@ export async function createSession(
   const { api } = environment;
   const { signal } = options;
   const settings = sessionOptions(environment, options, label);
-  const cancel = () => check(api, api.SessionOptionsSetLoadCancellationFlag(settings, true), label);
   const graph = new NativeMemory(model.model.byteLength);
   copyIn(graph.pointer, 0, model.model);
   let folder: string | undefined;
   try {
     if (model.initializers.length > 0) {
-      folder = await mkdtemp(path.join(tmpdir(), 'working-papers-weights-'));
+      folder = await makeFolder(label);
       await writeWeights(folder, model, label, signal);
       check(
         api,
@@ -44,18 +44,14 @@ export async function createSession(
         label,
       );
     }
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', cancel);
     const out: [bigint | null] = [null];
-    const status = await new Promise<bigint | null>((resolve, reject) =>
-      api.CreateSessionFromArray.async(
-        environment.pointer,
-        graph.pointer,
-        graph.bytes,
-        settings,
-        out,
-        (error, result) => (error ? reject(error) : resolve(result)),
-      ),
+    const status = await stoppable(
+      () => createBeside(environment, graph, settings, out),
+      () => {
+        check(api, api.SessionOptionsSetLoadCancellationFlag(settings, true), label);
+        removeFolder(folder);
+      },
+      signal,
     );
     if (signal?.aborted) {
       if (status) api.ReleaseStatus(status);
@@ -73,11 +69,23 @@ export async function createSession(
       },
     };
   } finally {
-    signal?.removeEventListener('abort', cancel);
     removeFolder(folder);
     graph.release();
     api.ReleaseSessionOptions(settings);
   }
+}
+
+function createBeside(
+  { api, pointer }: Environment,
+  graph: NativeMemory,
+  settings: bigint,
+  out: [bigint | null],
+): Promise<bigint | null> {
+  return new Promise((resolve, reject) => {
+    api.CreateSessionFromArray.async(pointer, graph.pointer, graph.bytes, settings, out, (error, result) =>
+      error ? reject(error) : resolve(result),
+    );
+  });
 }
 
 /** The session of a graph without external weights and with one thread, created before it returns. */
@@ -115,6 +123,18 @@ function sessionOptions(environment: Environment, options: ProgramOptions, label
   // Weights in plain memory: the arena would round a block of them up to the next power of two and keep it for ever.
   check(api, api.AddSessionConfigEntry(settings, 'session.use_device_allocator_for_initializers', '1'), label);
   return settings;
+}
+
+async function makeFolder(label: string): Promise<string> {
+  try {
+    return await mkdtemp(path.join(tmpdir(), 'working-papers-weights-'));
+  } catch (cause) {
+    throw new Error(
+      `${label}: weights pass through the temporary folder, and ${tmpdir()} cannot be written (${(cause as Error).message}); ` +
+        'name another one in TMPDIR.',
+      { cause },
+    );
+  }
 }
 
 /**

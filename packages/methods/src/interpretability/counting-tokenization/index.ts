@@ -40,8 +40,9 @@ export default {
       statement: 'Tokenisation changes counting accuracy substantially.',
       measure: 'counting accuracy of the same string in four formats',
       paper: {
-        value: 'substantial (up to 80 percentage points, by a press summary)',
+        value: 'substantial',
         baseline: 'same string, other format',
+        setting: 'a press summary says up to 80 percentage points',
         source: 'paper',
         where: 'abstract',
       },

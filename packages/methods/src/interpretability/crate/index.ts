@@ -99,6 +99,7 @@ export default {
         baseline: 'supervised ViT',
         setting: 'PASCAL / COCO coarse segmentation',
         source: 'recalled',
+        unverified: true,
       },
     },
     {

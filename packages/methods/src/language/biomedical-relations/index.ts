@@ -45,9 +45,10 @@ export default {
       statement: 'BERT-type encoders beat T5-type generative models.',
       measure: 'F1',
       paper: {
-        value: 'better (T5 listed with 0.88 on the gene-disease set for an earlier version)',
+        value: 'better',
         baseline: 'T5, SciFive',
-        setting: 'sentence-level relation classification',
+        setting:
+          'sentence-level relation classification; a leaderboard lists T5 with 0.88 on the gene-disease set for an earlier version',
         source: 'paper',
         where: 'abstract',
       },
@@ -84,7 +85,6 @@ export default {
       statement: 'Rules and classical machine learning are behind transformers.',
       measure: 'F1',
       paper: { value: 'behind', baseline: 'all transformers', source: 'paper', where: 'abstract' },
-      quote: 'we present and compare few rule-based and machine learning-based',
     },
     {
       id: 'C7',

@@ -86,12 +86,11 @@ export default {
       statement: 'Length-adaptive compilation makes instruction storage about 500 times smaller.',
       measure: 'instruction storage',
       paper: {
-        value: 'about 500 times smaller, from about a TB to about a GB (1.67 TB to 3.25 GB recalled)',
+        value: 'about 500 times smaller, from about a TB to about a GB',
         baseline: 'one program per token length up to 2048',
-        setting: 'length-adaptive compilation',
+        setting: 'length-adaptive compilation; recalled, not verified: 1.67 TB to 3.25 GB',
         source: 'paper',
         where: 'introduction',
-        unverified: true,
       },
     },
     {

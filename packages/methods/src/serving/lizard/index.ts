@@ -70,7 +70,7 @@ export default {
       statement: 'A hardware-aware algorithm makes training faster.',
       measure: 'training throughput',
       paper: {
-        value: 'up to 32 (from a note on the paper)',
+        value: 'up to 32',
         unit: '%',
         baseline: 'gated attention in fp32',
         setting: 'bf16 tensor cores',

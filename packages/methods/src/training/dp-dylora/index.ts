@@ -92,8 +92,6 @@ export default {
         source: 'paper',
         where: 'abstract',
       },
-      quote:
-        'We therefore propose an adaptation method that can be combined with differential privacy and call it DP-DyLoRA',
     },
     {
       id: 'P1',

@@ -99,7 +99,8 @@ export default {
       statement: 'Novelty follows a scaling law in inference compute.',
       measure: 'novelty against number of generated molecules',
       paper: {
-        value: 'exponential-decay fit, up to 10 billion generations (from a reading note)',
+        value: 'a scaling law',
+        setting: 'a reading note says exponential-decay fit, up to 10 billion generations',
         source: 'paper',
         where: 'abstract',
       },

@@ -43,7 +43,6 @@ export default {
         source: 'paper',
         where: 'abstract',
       },
-      quote: 'compare it to state-of-the-art transformer based architectures',
     },
     {
       id: 'B4',

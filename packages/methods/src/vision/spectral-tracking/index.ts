@@ -17,8 +17,9 @@ export default {
       statement: 'Tracking with the fusion module and cross-modality training is superior.',
       measure: 'success AUC and precision at 20 pixels, one pass',
       paper: {
-        value: 'superior performance (values not established; best on HOT2020 and HOT2024 by a summary)',
+        value: 'superior performance (values not established)',
         baseline: 'other hyperspectral trackers',
+        setting: 'a summary says best reported on HOT2020 and HOT2024',
         source: 'paper',
         where: 'abstract',
       },
@@ -29,9 +30,9 @@ export default {
       statement: 'It needs few training iterations.',
       measure: 'training iterations',
       paper: {
-        value: 'minimal (a few epochs by a summary; number not established)',
+        value: 'minimal (number not established)',
         baseline: 'trackers trained for long schedules',
-        setting: 'fine-tuning from a transformer tracker pre-trained on RGB',
+        setting: 'fine-tuning from a transformer tracker pre-trained on RGB; a summary says a few epochs',
         source: 'paper',
         where: 'abstract',
       },

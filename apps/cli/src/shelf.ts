@@ -1,0 +1,31 @@
+/** The library for one command: opened (a database is started when none is there), registered, closed. */
+import { type Library, libraryStatus, openLibrary } from '@working-papers/library';
+import { closeQueue, registerMethods } from '@working-papers/runs';
+import { databaseUrl, dataFolder } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+export async function withLibrary<T>(terminal: Terminal, work: (library: Library) => Promise<T>): Promise<T> {
+  const url = databaseUrl();
+  const library = await openLibrary({
+    dataFolder: dataFolder(),
+    ...(url === undefined ? {} : { databaseUrl: url }),
+    onMessage: (sentence) => terminal.note(sentence),
+  });
+  try {
+    return await work(library);
+  } finally {
+    await closeQueue(library);
+    await library.close();
+  }
+}
+
+/** As withLibrary, with every descriptor registered; says so when there are no papers yet. */
+export async function withShelf<T>(terminal: Terminal, work: (library: Library) => Promise<T>): Promise<T> {
+  return withLibrary(terminal, async (library) => {
+    await registerMethods(library);
+    if ((await libraryStatus(library)).papers === 0) {
+      terminal.note('The shelf is empty. "papers import" puts the founding page on it.');
+    }
+    return work(library);
+  });
+}

@@ -1,0 +1,14 @@
+import type { Encode, Library } from '@working-papers/library';
+
+declare global {
+  namespace App {
+    interface Locals {
+      /** The open library; the first call opens it. */
+      shelf(): Promise<Library>;
+      /** Whether this reader may start and cancel runs: holds the key that the terminal printed. */
+      admin: boolean;
+      /** Embeds a query in the encoder process; undefined while there is none. */
+      encode: Encode;
+    }
+  }
+}

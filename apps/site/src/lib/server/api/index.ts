@@ -1,0 +1,57 @@
+/** The HTTP API under /api/v1: typed routes, documented at /api/v1/openapi.json and /api/v1/docs. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { libraryStatus } from '@working-papers/library';
+import { workersPresent } from '@working-papers/runs';
+import { HTTPException } from 'hono/http-exception';
+import { encoder } from '../shelf.ts';
+import type { Environment } from './context.ts';
+import { docsPage } from './docs.ts';
+import { addPapers } from './papers.ts';
+import { addRuns } from './runs.ts';
+
+export const api = new OpenAPIHono<Environment>({
+  defaultHook: (result, c) => {
+    if (result.success) return;
+    const errors = result.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
+    return c.json({ error: errors.map(({ field, message }) => `${field}: ${message}`).join('; '), errors }, 400);
+  },
+}).basePath('/api/v1');
+
+api.onError((error, c) => {
+  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+  console.error(`${c.req.method} ${c.req.path}:`, error);
+  return c.json({ error: 'Something went wrong here; the log of the site says what.' }, 500);
+});
+api.notFound((c) => c.json({ error: `There is no ${c.req.path}. /api/v1/docs lists what there is.` }, 404));
+
+const bodyLimit = 1 << 20;
+api.use('*', async (c, next) => {
+  if (Number(c.req.header('content-length') ?? 0) > bodyLimit)
+    return c.json(
+      {
+        error: `A request has at most ${bodyLimit.toLocaleString('en')} bytes; this one has ${c.req.header('content-length')}.`,
+      },
+      413,
+    );
+  await next();
+});
+
+addPapers(api);
+addRuns(api);
+
+api.get('/status', async (c) => {
+  const library = await c.env.locals.shelf();
+  return c.json({
+    library: await libraryStatus(library),
+    encoder: await encoder.status(),
+    workers: await workersPresent(library),
+    admin: c.env.locals.admin,
+  });
+});
+
+const document = {
+  openapi: '3.1.0',
+  info: { title: 'Working Papers', version: '1', description: 'Papers, claims, search and runs of this instance.' },
+};
+api.doc31('/openapi.json', document);
+api.get('/docs', (c) => c.html(docsPage(api.getOpenAPI31Document(document))));

@@ -1,0 +1,171 @@
+/** Papers, search and claims. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { getPaper, listClaims, listPapers, search, similarPapers } from '@working-papers/library';
+import { built, jsonSchema } from '@working-papers/methods';
+import { evidenceFor, methodOf } from '../papers.ts';
+import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
+
+const date = z
+  .string()
+  .regex(/^\d{4}-\d{2}(-\d{2})?$/)
+  .optional();
+/** Answers whose exact shape docs/cli.md and the library's types describe. */
+const Loose = z.looseObject({});
+
+const list = createRoute({
+  method: 'get',
+  path: '/papers',
+  summary: 'Papers by date',
+  request: {
+    query: z.object({
+      view: z.enum(['latest', 'day', 'week', 'month']).default('latest'),
+      date,
+      family: z.string().max(40).optional(),
+      runsHere: z.stringbool().optional(),
+      commented: z.stringbool().optional(),
+      cursor: z.string().max(200).optional(),
+      limit: pageLimit.optional(),
+    }),
+  },
+  responses: {
+    200: answers.json(Loose, 'Groups of papers by date, newest first, with what comes before and after'),
+    ...problems,
+  },
+});
+
+const one = createRoute({
+  method: 'get',
+  path: '/papers/{slug}',
+  summary: 'A paper with its claims',
+  request: { params: z.object({ slug: slugParameter }) },
+  responses: { 200: answers.json(Loose, 'The paper'), ...problems },
+});
+
+const similar = createRoute({
+  method: 'get',
+  path: '/papers/{slug}/similar',
+  summary: 'Papers like this one',
+  request: { params: z.object({ slug: slugParameter }) },
+  responses: { 200: answers.json(z.object({ papers: z.array(Loose) }), 'At most five'), ...problems },
+});
+
+const schema = createRoute({
+  method: 'get',
+  path: '/papers/{slug}/schema',
+  summary: 'JSON Schema (2020-12) of the method’s parameters',
+  request: { params: z.object({ slug: slugParameter }) },
+  responses: { 200: answers.json(Loose, 'The schema; a union by action when there are several'), ...problems },
+});
+
+const evidence = createRoute({
+  method: 'get',
+  path: '/papers/{slug}/evidence',
+  summary: 'Evidence with verdicts, and whether it is this instance’s or ships with the method',
+  request: { params: z.object({ slug: slugParameter }) },
+  responses: { 200: answers.json(Loose, 'As in evidence.json'), ...problems },
+});
+
+const find = createRoute({
+  method: 'get',
+  path: '/search',
+  summary: 'Search by word and by meaning',
+  request: {
+    query: z.object({
+      q: z.string().max(400),
+      family: z.string().max(40).optional(),
+      from: date,
+      to: date,
+      runsHere: z.stringbool().optional(),
+      limit: pageLimit.optional(),
+      offset: z.coerce.number().int().min(0).max(10_000).optional(),
+      wait: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(10_000)
+        .optional()
+        .openapi({ description: 'Milliseconds to wait for the encoder before answering by keyword' }),
+    }),
+  },
+  responses: { 200: answers.json(Loose, 'Results, best first, and how they were found'), ...problems },
+});
+
+const claims = createRoute({
+  method: 'get',
+  path: '/claims',
+  summary: 'The ledger: every claim of every paper',
+  responses: { 200: answers.json(z.object({ claims: z.array(Loose) }), 'By family, paper and position'), ...problems },
+});
+
+export function addPapers(api: OpenAPIHono<Environment>): void {
+  api.openapi(list, async (c) => {
+    try {
+      return c.json({ ...(await listPapers(await c.env.locals.shelf(), c.req.valid('query'))) }, 200);
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ListError') throw badRequest(error.message);
+      throw error;
+    }
+  });
+  api.openapi(one, async (c) => {
+    const { slug } = c.req.valid('param');
+    const paper = await getPaper(await c.env.locals.shelf(), slug);
+    if (!paper) throw notFound(`There is no paper "${slug}" on this shelf.`);
+    return c.json({ ...paper }, 200);
+  });
+  api.openapi(similar, async (c) => {
+    const papers = await similarPapers(await c.env.locals.shelf(), c.req.valid('param').slug);
+    return c.json({ papers: papers.map((paper) => ({ ...paper })) }, 200);
+  });
+  api.openapi(schema, async (c) => {
+    const { slug } = c.req.valid('param');
+    const method = await methodOf(slug);
+    if (!method || !built(method)) throw notFound(`The method of "${slug}" is not built yet, so it has no parameters.`);
+    return c.json({ ...jsonSchema(method) }, 200);
+  });
+  api.openapi(evidence, async (c) => {
+    const { slug } = c.req.valid('param');
+    const found = await evidenceFor(slug, await c.env.locals.shelf());
+    if (!found) throw notFound(`Nothing is known of the claims of "${slug}".`);
+    return c.json({ from: found.from, ...found.evidence }, 200);
+  });
+  api.openapi(find, async (c) => {
+    const { q, wait, ...options } = c.req.valid('query');
+    const answer = await search(await c.env.locals.shelf(), q, {
+      ...options,
+      encoder: c.env.locals.encode,
+      waitMs: wait ?? 100,
+    });
+    return c.json({ ...answer }, 200);
+  });
+  api.openapi(claims, async (c) => {
+    const all = await listClaims(await c.env.locals.shelf());
+    return c.json({ claims: all.map((claim) => ({ ...claim })) }, 200);
+  });
+  api.get('/claims.csv', async (c) => {
+    const all = await listClaims(await c.env.locals.shelf());
+    const columns = ['family', 'slug', 'title', 'id', 'statement', 'measure', 'value', 'unit', 'source', 'verdict'];
+    const rows = all.map((claim) => [
+      claim.family,
+      claim.slug,
+      claim.title,
+      claim.id,
+      claim.statement,
+      claim.measure,
+      claim.paper.value,
+      claim.paper.unit,
+      claim.paper.source,
+      claim.verdict,
+    ]);
+    return c.body(`${[columns, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`, 200, {
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': 'attachment; filename="claims.csv"',
+    });
+  });
+}
+
+/** RFC 4180; a leading =, +, - or @ is kept from being read as a formula. */
+function cell(value: unknown): string {
+  const text = value === undefined || value === null ? '' : String(value);
+  const harmless = /^[=+@-]/.test(text) && !/^-?[\d.,]+$/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}

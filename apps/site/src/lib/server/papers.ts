@@ -1,0 +1,110 @@
+/** What pages need of a method: its descriptor, its form, its evidence and its plots. Descriptors only, never engine code. */
+import type { Library } from '@working-papers/library';
+import {
+  actionsOf,
+  built,
+  type Evidence,
+  type Field,
+  fieldsOf,
+  judge,
+  loadDescriptors,
+  loadEvidence,
+  type Method,
+  plotSpec,
+} from '@working-papers/methods';
+import { drawPlot, listEvidence } from '@working-papers/runs';
+
+export { renderAbstract, renderMarkdown } from './text.ts';
+
+export async function methodOf(slug: string): Promise<Method | undefined> {
+  return (await loadDescriptors()).find((method) => method.slug === slug);
+}
+
+/** The evidence shown for a paper: what this instance recorded, claim by claim, else what ships with the method. */
+export async function evidenceFor(
+  slug: string,
+  library?: Library,
+): Promise<{ evidence: Evidence; from: 'shipped' | 'instance' } | undefined> {
+  const method = await methodOf(slug);
+  if (!method) return undefined;
+  const shipped = await loadEvidence(slug);
+  const rows = library ? await listEvidence(library, slug) : [];
+  if (rows.length === 0) return { evidence: shipped, from: 'shipped' };
+  const claims = { ...shipped.claims };
+  for (const row of [...rows].reverse())
+    claims[row.claim] = {
+      verdict: row.verdict,
+      stage: row.stage,
+      values: row.values,
+      setting: row.setting,
+      command: row.command,
+      models: row.models,
+      seeds: row.seeds,
+      machine: row.machine,
+      versions: row.versions,
+      note: row.note,
+      date: row.at.slice(0, 10),
+    };
+  return { evidence: judge(method, { ...shipped, claims }), from: 'instance' };
+}
+
+export interface Form {
+  actions: string[];
+  defaultAction?: string;
+  /** By action; under '' when the method has none. */
+  fields: Record<string, Field[]>;
+}
+
+/** The run form as plain data; undefined when the method is not built. */
+export async function formOf(slug: string): Promise<Form | undefined> {
+  const method = await methodOf(slug);
+  if (!method || !built(method)) return undefined;
+  const actions = actionsOf(method);
+  const fields =
+    actions.length === 0
+      ? { '': fieldsOf(method) }
+      : Object.fromEntries(actions.map((action) => [action, fieldsOf(method, action)]));
+  return { actions, defaultAction: method.defaultAction, fields };
+}
+
+export interface ShownPlot {
+  name: string;
+  caption: string;
+  setting?: string;
+  lead?: boolean;
+  /** Drawn here from a checked specification; safe to inline. */
+  svg: { light: string; dark: string };
+  spec: Record<string, unknown>;
+}
+
+const drawn = new Map<string, Promise<ShownPlot>>();
+
+/** The plots of the shipped evidence, drawn once a process. A plot that cannot be drawn is left out, with a line in the log. */
+export async function plotsOf(slug: string, width = 560): Promise<ShownPlot[]> {
+  const { plots } = await loadEvidence(slug);
+  const wanted = plots.map((plot) => {
+    const id = `${slug}/${plot.file}/${width}`;
+    let drawing = drawn.get(id);
+    if (!drawing) {
+      drawing = plotSpec(slug, plot.file).then(async (spec) => {
+        const record = spec as Record<string, unknown>;
+        const [light, dark] = [await drawPlot(record, { width }), await drawPlot(record, { width, dark: true })];
+        return {
+          name: plot.name,
+          caption: plot.caption,
+          setting: plot.setting,
+          lead: plot.lead,
+          svg: { light, dark },
+          spec: record,
+        };
+      });
+      drawing.catch((error) => {
+        drawn.delete(id);
+        console.error(`The plot ${id} could not be drawn:`, error);
+      });
+      drawn.set(id, drawing);
+    }
+    return drawing;
+  });
+  return (await Promise.allSettled(wanted)).flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
