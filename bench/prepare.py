@@ -93,11 +93,20 @@ target = out / "minilm-onnx"
 if not (target / "onnx" / "model.onnx").exists():
     (target / "onnx").mkdir(parents=True, exist_ok=True)
     encoder = AutoModel.from_pretrained(minilm, attn_implementation="eager").eval()
+
+    class Plain(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, input_ids, attention_mask, token_type_ids):
+            return self.encoder(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+
     ids = torch.ones(2, 8, dtype=torch.long)
     axes = {0: "batch", 1: "sequence"}
     names = ["input_ids", "attention_mask", "token_type_ids"]
     torch.onnx.export(
-        encoder, (ids, ids, ids * 0), target / "onnx" / "model.onnx", input_names=names, output_names=["last_hidden_state"],
+        Plain(), (ids, ids, ids * 0), target / "onnx" / "model.onnx", input_names=names, output_names=["last_hidden_state"],
         dynamic_axes={name: axes for name in (*names, "last_hidden_state")}, opset_version=17, dynamo=False,
     )
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):

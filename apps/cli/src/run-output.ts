@@ -55,7 +55,12 @@ export async function followRun(
 
 /** An event as a JSON line. The end is `{ type, status, run }`, with a message where there is one; others carry `seq` and `at`. */
 export function lineOf({ seq, at, event }: EventRecord): Record<string, unknown> {
-  return event.type === 'end' ? { ...event } : { ...event, seq, at };
+  if (event.type !== 'end') {
+    const { type, ...rest } = event;
+    return { type, ...rest, seq, at };
+  }
+  const { type, status, run, message } = event;
+  return { type, status, run, ...(message === undefined ? {} : { message }) };
 }
 
 export function showEvent(event: StoredEvent, terminal: Terminal): void {

@@ -17,6 +17,9 @@ const defaultPort = 5151;
 /** How long a child may take to leave before it is killed, milliseconds. */
 const patience = 8_000;
 
+/** Makes a child leave when this process is gone, however it went. */
+const tied = ['--import', new URL('./leave-with-parent.js', import.meta.url).href];
+
 export interface ServeOptions {
   port?: number;
   concurrency: number;
@@ -33,17 +36,16 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   try {
     if (databaseUrl() === undefined) {
       terminal.note(`Opening the database in ${folder}...`);
-      children.add('database', await startOwner({ dataFolder: folder, supervised: true }));
+      await children.keep('database', () => startOwner({ dataFolder: folder, supervised: true }));
     }
     await fillShelf(terminal);
     const url = databaseUrl();
-    children.add(
-      'encoder',
-      await startEncoder({ dataFolder: folder, ...(url ? { databaseUrl: url } : {}), supervised: true }),
-    );
-    if (options.worker) children.keep('worker', () => papers(['worker', '--concurrency', String(options.concurrency)]));
+    const place = { dataFolder: folder, ...(url === undefined ? {} : { databaseUrl: url }) };
+    await children.keep('encoder', () => startEncoder({ ...place, supervised: true }));
+    if (options.worker)
+      await children.keep('worker', async () => papers(['worker', '--concurrency', String(options.concurrency)]));
     const key = await adminKey(folder);
-    children.keep('site', () => site(port, key));
+    await children.keep('site', async () => site(port, key));
     await answers(port, terminal.signal);
     const address = `http://localhost:${port}/`;
     terminal.note(`\nWorking Papers is at ${address}`);
@@ -68,8 +70,8 @@ async function fillShelf(terminal: Terminal): Promise<void> {
 }
 
 function papers(words: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(cloneFolder, 'apps/cli/bin/papers.js'), ...words], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  return spawn(process.execPath, [...tied, join(cloneFolder, 'apps/cli/bin/papers.js'), ...words], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: process.env,
   });
 }
@@ -79,9 +81,9 @@ function site(port: number, key: string): ChildProcess {
   const entry = [join(folder, 'server.js'), join(folder, 'build/index.js')].find((file) => existsSync(file));
   if (!entry) throw new CommandError('The site is not built yet. Run "npm start" once in the clone.');
   const address = `http://localhost:${port}`;
-  return spawn(process.execPath, [entry], {
+  return spawn(process.execPath, [...tied, entry], {
     cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       ...process.env,
       PORT: String(port),
@@ -95,6 +97,9 @@ function site(port: number, key: string): ChildProcess {
     },
   });
 }
+
+/** Who leaves first: each may still need those after it for its last words. */
+const endingOrder = ['site', 'worker', 'encoder', 'database'];
 
 /** Children of one supervisor. */
 class Children {
@@ -111,40 +116,51 @@ class Children {
     this.failed.catch(() => {});
   }
 
-  /** A child that the others stand on: without it all end. Undefined: somebody else's is there already. */
-  add(name: string, child: ChildProcess | undefined): void {
+  /**
+   * A child that is started again a second after it ends, unless it ends five times in a row within seconds. When `start` gives
+   * nothing, somebody else's is there already, and is watched.
+   */
+  async keep(
+    name: string,
+    start: () => Promise<ChildProcess | undefined>,
+    quickEnds = 0,
+    watched = false,
+  ): Promise<void> {
+    const began = Date.now();
+    const child = await start();
     if (!child) {
-      this.terminal.note(`Using the ${name} that is running already.`);
+      if (!watched) this.terminal.note(`Using the ${name} that is running already.`);
+      // It leaves when its own clients do; then ours takes its place.
+      setTimeout(() => {
+        if (!this.stopping) this.keep(name, start, 0, true).catch((error: Error) => this.fail(error));
+      }, 5_000).unref();
+      return;
+    }
+    if (this.stopping) {
+      child.kill('SIGTERM');
       return;
     }
     this.running.push({ name, child });
     child.once('exit', (code, signal) => {
-      this.forget(child);
-      if (!this.stopping) this.fail(new CommandError(`The ${name} ended (${signal ?? `exit code ${code}`}).`));
-    });
-  }
-
-  /** A child that is started again when it ends; not more often than each second, nor when it never stays. */
-  keep(name: string, start: () => ChildProcess, quickEnds = 0): void {
-    const began = Date.now();
-    const child = start();
-    this.running.push({ name, child });
-    child.once('exit', (code, signal) => {
-      this.forget(child);
-      if (this.stopping) return;
+      const index = this.running.findIndex((entry) => entry.child === child);
+      if (index !== -1) this.running.splice(index, 1);
       const ends = Date.now() - began < 10_000 ? quickEnds + 1 : 0;
-      if (ends >= 5) {
-        this.fail(new CommandError(`The ${name} ended five times in a row (${signal ?? `exit code ${code}`}).`));
-        return;
-      }
-      this.terminal.note(`The ${name} ended (${signal ?? `exit code ${code}`}); starting it again.`);
-      setTimeout(() => {
-        if (!this.stopping) this.keep(name, start, ends);
-      }, 1_000);
+      if (!this.stopping) this.revive(name, start, ends, signal ?? `exit code ${code}`);
     });
   }
 
-  /** Resolves when the terminal says stop; rejects when a child that all stand on has ended. */
+  private revive(name: string, start: () => Promise<ChildProcess | undefined>, ends: number, how: string): void {
+    if (ends >= 5) {
+      this.fail(new CommandError(`The ${name} ended five times in a row (${how}).`));
+      return;
+    }
+    this.terminal.note(`The ${name} ended (${how}); starting it again.`);
+    setTimeout(() => {
+      if (!this.stopping) this.keep(name, start, ends).catch((error: Error) => this.fail(error));
+    }, 1_000);
+  }
+
+  /** Resolves when the terminal says stop; rejects when a child cannot be kept alive. */
   async untilStopped(): Promise<void> {
     const { signal } = this.terminal;
     const stopped = new Promise<void>((resolve) => {
@@ -157,12 +173,9 @@ class Children {
   /** Site first, then worker, encoder and database: each in turn, so that each can still write its last words. */
   async stop(): Promise<void> {
     this.stopping = true;
-    for (const { child } of [...this.running].reverse()) await end(child);
-  }
-
-  private forget(child: ChildProcess): void {
-    const index = this.running.findIndex((entry) => entry.child === child);
-    if (index !== -1) this.running.splice(index, 1);
+    for (const name of endingOrder) {
+      await Promise.all(this.running.filter((entry) => entry.name === name).map(({ child }) => end(child)));
+    }
   }
 }
 

@@ -141,6 +141,18 @@ const cases: Case[] = [
   ['split', (a) => mul(...(split(a, [1, 3], 1).map((p) => reduceSum(p, 1)) as [Tensor, Tensor])), [x([2, 4])]],
   ['split with one part unused', (a) => exp(split(a, 2, 0)[1]!), [x([4, 2])]],
   ['slice', (a) => exp(slice(a, 1, 1, -1)), [x([2, 5])], [['n', 'm']]],
+  [
+    'slice with bounds from a tensor',
+    (a, i) => exp(slice(a, 0, i, add(i, 2), { dimension: 2 })),
+    [x([5, 2]), indices([], [1])],
+    [['n', 2], []],
+  ],
+  [
+    'slice from a named size',
+    (a, b) => mul(exp(slice(a, 0, 'm')), reduceSum(b)),
+    [x([5, 2]), x([3], 2)],
+    [['n', 2], ['m']],
+  ],
   ['slice with a step', (a) => exp(slice(a, 0, 1, 6, { step: 2 })), [x([7, 2])]],
   [
     'pad',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   add,
+  cast,
   customGradient,
   gradient,
   groupQueryAttention,
@@ -50,6 +51,15 @@ describe('gradient', () => {
     const a = input('a', 'float64', [4]);
     const [da] = gradient(reduceMax(a), [a]);
     expect(await evaluate(da!, { a: { dtype: 'float64', shape: [4], data: [1, 5, 5, 0] } })).toEqual([0, 0.5, 0.5, 0]);
+  });
+
+  it('passes through a cast in the type of what was cast', async () => {
+    const a = input('a', 'float64', [2]);
+    const [da] = gradient(reduceSum(pow(cast(a, 'float32'), 2)), [a]);
+    expect(da!.dtype).toBe('float64');
+    expect(await evaluate(da!, { a: { dtype: 'float64', shape: [2], data: [3, -0.5] } })).toEqual([6, -1]);
+    const [none] = gradient(reduceSum(cast(cast(a, 'int64'), 'float64')), [a]);
+    expect(await evaluate(none!, { a: { dtype: 'float64', shape: [2], data: [3, 4] } })).toEqual([0, 0]);
   });
 
   it('stops at stopGradient', async () => {

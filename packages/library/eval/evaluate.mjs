@@ -1,8 +1,10 @@
 // nDCG@10 of search over the founding page, by keyword, by meaning and fused, per kind of query and half of the set.
 //
-//   node packages/library/eval/evaluate.mjs [--data FOLDER] [--write]
+//   node packages/library/eval/evaluate.mjs [--data FOLDER] [--registrations FILE] [--write]
 //
-// Works in a folder of its own unless --data names one with the founding page on it. --write puts the table into README.md.
+// Works in a folder of its own unless --data names another (its registrations are replaced). --registrations is a JSON list of what
+// descriptors tell (claims and offers are searched too); without it the slugs, arXiv ids and authors of the tests are used.
+// --write puts the table into README.md.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +23,9 @@ import {
 } from '../dist/index.js';
 import { searchMeaning } from '../dist/search/semantic.js';
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, write: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { data: { type: 'string' }, registrations: { type: 'string' }, write: { type: 'boolean' } },
+});
 const here = (path) => new URL(path, import.meta.url);
 const queries = JSON.parse(await readFile(here('queries.json'), 'utf8'));
 const dataFolder = values.data ?? (await mkdtemp(join(tmpdir(), 'search-eval-')));
@@ -31,7 +35,10 @@ await importPage(library, await readFile(here('../../../seed/daily-papers.txt'),
   source: 'seed/daily-papers.txt',
   now: new Date(),
 });
-await registerPapers(library, JSON.parse(await readFile(here('../src/fixtures/registrations.json'), 'utf8')));
+await registerPapers(
+  library,
+  JSON.parse(await readFile(values.registrations ?? here('../src/fixtures/registrations.json'), 'utf8')),
+);
 const encoder = await startEncoder({ dataFolder, supervised: true });
 const client = encoderClient({ dataFolder });
 for (let last = ''; ; ) {

@@ -12,7 +12,7 @@ const letters: Record<string, string> = {
   ł: 'l',
   ħ: 'h',
   ı: 'i',
-}; // prettier-ignore
+};
 
 /** Lower case without accents: "Müller" and "Muller" are one word, "Łukasz" and "lukasz" too. */
 export function fold(text: string): string {

@@ -1,7 +1,7 @@
 import type { Runtime } from '@working-papers/runtime';
 import type { ModelConfig } from './formats/types.ts';
 import type { Tokenizer } from './tokenizers/types.ts';
-import type { Weights, WeightSource } from './types.ts';
+import type { WeightSource, Weights } from './types.ts';
 
 /** What is known of a model before its graphs are compiled. */
 export interface ModelFacts {

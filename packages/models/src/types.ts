@@ -39,7 +39,8 @@ export interface WeightSource {
   embedding(ids: Tensor, name: string): Tensor;
 }
 
-/** A replaced or seen activation: return a tensor to replace it, nothing to leave it. */
+/** Sees an activation by name: return a tensor to replace it, nothing (or undefined) to leave it. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
 export type Tap = (name: string, tensor: Tensor) => Tensor | undefined | void;
 
 interface ModelCommon {

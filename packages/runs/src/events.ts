@@ -15,7 +15,7 @@ export async function readEvents(library: Database, run: string, afterSeq = 0, l
 
 /**
  * Events as they come: polls every 100 ms, and ends after the run's end or when the signal aborts.
- * Throws when there is no such run, or the database cannot be asked.
+ * Throws when there is no such run, or the database stays away for a minute.
  */
 export async function* followEvents(
   library: Database,
@@ -27,7 +27,8 @@ export async function* followEvents(
   if (rowCount === 0) throw new Error(`There is no run "${run}" here.`);
   let last = afterSeq;
   while (!signal?.aborted) {
-    const records = await readEvents(library, run, last, 500);
+    const from = last;
+    const records = await patiently(() => readEvents(library, run, from, 500), { signal });
     for (const record of records) {
       if (signal?.aborted) return;
       last = record.seq;

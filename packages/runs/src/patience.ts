@@ -1,13 +1,14 @@
-/** A database that is away for a moment: writes that are safe to repeat are repeated. */
+/** A database that is away for a moment: what is safe to repeat is repeated. */
 import { pause } from './pause.ts';
 
 /**
  * Does `write` until it succeeds, as long as what fails is reaching the database, for at most `patienceMs` (a minute).
- * `write` must be safe to repeat: an answer that was lost looks like a failure. Other errors are thrown at once.
+ * `write` must be safe to repeat: an answer that was lost looks like a failure. Other errors are thrown at once, and so is the
+ * last one when the signal aborts.
  */
 export async function patiently<T>(
   write: () => Promise<T>,
-  options: { patienceMs?: number | undefined } = {},
+  options: { patienceMs?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   const patience = options.patienceMs ?? 60_000;
   const since = Date.now();
@@ -15,13 +16,13 @@ export async function patiently<T>(
     try {
       return await write();
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isAway(error) || options.signal?.aborted) throw error;
       if (Date.now() - since >= patience) {
         throw new Error(`The database was away for ${Math.round(patience / 1_000)} s: ${(error as Error).message}`, {
           cause: error,
         });
       }
-      await pause(Math.min(1_000, patience / 20));
+      await pause(Math.min(1_000, patience / 20), options.signal);
     }
   }
 }

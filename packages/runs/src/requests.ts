@@ -19,12 +19,12 @@ export async function createRun(library: Database, request: RunRequest): Promise
   }
   if (request.record && !request.experiment) {
     throw new RunRequestError('Only an experiment leaves recorded evidence: "record" needs "experiment".', [
-      { field: 'record', message: 'Needs "experiment".' },
+      { field: 'record', message: 'record needs "experiment": only an experiment leaves recorded evidence.' },
     ]);
   }
   if (request.stage !== undefined && !request.experiment) {
     throw new RunRequestError('Only an experiment has stages: "stage" needs "experiment".', [
-      { field: 'stage', message: 'Needs "experiment".' },
+      { field: 'stage', message: 'stage needs "experiment": only an experiment has stages.' },
     ]);
   }
   const parameters = request.experiment ? {} : checkedParameters(method, request);
@@ -108,7 +108,7 @@ function checkedParameters(method: Method, request: RunRequest): Record<string, 
   const raw = action === undefined ? request.parameters : { ...request.parameters, action };
   const parsed = parseParameters<Record<string, unknown>>(method, raw);
   if (parsed.ok) return parsed.value;
-  const sentences = parsed.errors.map(({ field, message }) => (field ? `${field}: ${message}` : message));
+  const sentences = parsed.errors.map(({ message }) => message);
   throw new RunRequestError(sentences.join('\n'), parsed.errors);
 }
 
@@ -116,7 +116,7 @@ function checkedSeed(seed: number | undefined): number {
   if (seed === undefined) return randomInt(2 ** 31);
   if (Number.isInteger(seed) && seed >= 0 && seed <= largestSeed) return seed;
   throw new RunRequestError(`A seed is a whole number from 0 to ${largestSeed}; got ${seed}.`, [
-    { field: 'seed', message: `A whole number from 0 to ${largestSeed}.` },
+    { field: 'seed', message: `seed must be a whole number from 0 to ${largestSeed}; got ${seed}.` },
   ]);
 }
 

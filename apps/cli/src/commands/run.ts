@@ -53,6 +53,8 @@ async function methodOf(slug: string): Promise<Method> {
 /** The fields at fault, named as flags. */
 function asUsage(error: unknown): never {
   if (!(error instanceof RunRequestError)) throw error;
-  const sentences = error.errors.map(({ field, message }) => (field ? `--${flagName(field)}: ${message}` : message));
+  const sentences = error.errors.map(({ field, message }) =>
+    message.startsWith(`${field} `) ? `--${flagName(field)}${message.slice(field.length)}` : message,
+  );
   throw new UsageError(sentences.length > 0 ? sentences.join('\n') : error.message);
 }

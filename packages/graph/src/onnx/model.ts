@@ -128,7 +128,10 @@ function nameOutputs(writer: GraphWriter, entries: readonly (readonly [string, T
   // A value that happens to bear an output's name gives way.
   const outputNames = new Set(entries.map(([name]) => name));
   for (const value of [...made, ...writer.constants.map(({ name }) => name)]) {
-    if (value !== undefined && outputNames.has(value) && !renamed.has(value)) renamed.set(value, `${value}_inner`);
+    if (value === undefined || !outputNames.has(value) || renamed.has(value)) continue;
+    let name = `${value}_inner`;
+    while (made.has(name) || fixed.has(name) || outputNames.has(name)) name += '_';
+    renamed.set(value, name);
   }
   const initializer = entries.find(([name]) => fixed.has(name));
   if (initializer) {

@@ -6,6 +6,7 @@ import * as schema from '../schema.ts';
 import type { LibraryStatus } from '../types.ts';
 import { migrate } from './migrate.ts';
 import { ensureOwner } from './owner-process.ts';
+import { keepPresence } from './presence.ts';
 import { socketFolder } from './sockets.ts';
 
 export type Connection = { connectionString: string } | { host: string; user: string; database: string };
@@ -30,9 +31,6 @@ export interface OpenLibraryOptions {
   onMessage?(message: string): void;
 }
 
-/** How often an embedded library shows that it is still there: the owner leaves 30 s after its last connection. */
-const presenceMs = 15_000;
-
 /** Opens the library of a data folder: starts or joins its database and brings the schema up to date. */
 export async function openLibrary({ dataFolder, databaseUrl, onMessage }: OpenLibraryOptions): Promise<Library> {
   const folder = resolve(dataFolder);
@@ -48,11 +46,12 @@ export async function openLibrary({ dataFolder, databaseUrl, onMessage }: OpenLi
   pool.on('error', (error) => onMessage?.(`A database connection was lost: ${error.message}.`));
   pool.on('connect', (client) => client.on('error', () => {}));
   try {
-    const applied = await migrate(pool, databaseUrl ? undefined : folder).catch(explain(databaseUrl));
+    const applied = await (databaseUrl
+      ? migrate(pool, undefined).catch(explain(databaseUrl))
+      : migrateEmbedded(pool, folder));
     if (applied.length > 0) onMessage?.(`Database brought up to date: ${applied.join(', ')}.`);
     const trigram = await useTrigrams(pool);
-    const presence = databaseUrl ? undefined : setInterval(() => pool.query('select 1').catch(() => {}), presenceMs);
-    presence?.unref();
+    const leave = databaseUrl ? undefined : keepPresence(pool, folder, (message) => onMessage?.(message));
     return {
       db: drizzle(pool, { schema }),
       pool,
@@ -61,13 +60,26 @@ export async function openLibrary({ dataFolder, databaseUrl, onMessage }: OpenLi
       trigram,
       connection,
       async close() {
-        clearInterval(presence);
+        leave?.();
         await pool.end();
       },
     };
   } catch (error) {
     await pool.end();
     throw error;
+  }
+}
+
+/** An owner may leave, its last client gone, just when the next one comes; then the next owner is asked. */
+async function migrateEmbedded(pool: pg.Pool, folder: string): Promise<string[]> {
+  try {
+    return await migrate(pool, folder);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const gone = ['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE'].includes(code ?? '') || /terminated/.test(message);
+    if (!gone) throw error;
+    await ensureOwner(folder);
+    return migrate(pool, folder);
   }
 }
 

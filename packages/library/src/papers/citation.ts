@@ -11,7 +11,7 @@ const texSpecials: Record<string, string> = {
   _: '\\_',
   '~': '\\textasciitilde{}',
   '^': '\\textasciicircum{}',
-}; // prettier-ignore
+};
 const tex = (text: string) => text.replace(/[\\{}&%$#_~^]/g, (character) => texSpecials[character]!);
 
 /** The paper as a reference to import elsewhere. Authors stand as far as they are known. */

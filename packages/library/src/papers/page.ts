@@ -151,7 +151,8 @@ function readDate(lines: string[], from: number): DateLine {
   const match = dateLine.exec(text);
   if (!match) {
     // What begins like a date belongs here; anything else may be the next title.
-    const line = /^[A-Z][a-z]{2,8}\.?(\s+\d|$)/.test(text) && text.length <= 30 ? i : i - 1;
+    const cut = lines.slice(i + 1).every((line) => line.trim() === '');
+    const line = text.length <= 30 && (cut || /^[A-Z][a-z]{2,8}\.?\s+\d/.test(text)) ? i : i - 1;
     return {
       line,
       reason: `A date like "May 10, 2024" was expected on line ${i + 1}; there is "${text.slice(0, 40)}".`,

@@ -18,8 +18,7 @@ export const similarityOf = (hit: SemanticHit): number => wholeWeight * hit.whol
 const mostHits = 500;
 
 /**
- * Papers by meaning, best first. Compares with every passage (a shelf of ten thousand papers has about a hundred thousand; exact,
- * and fast enough that no approximate index is worth its misses).
+ * Papers by meaning, best first. Compares with every passage, exactly: an approximate index finds too few once filters apply.
  */
 export async function searchMeaning(library: Library, vector: Float32Array, filters: SQL): Promise<SemanticHit[]> {
   const literal = `[${Array.from(vector, (x) => x.toFixed(6)).join(',')}]`;

@@ -20,7 +20,9 @@ export const cachedAttention: Attention = (input) => {
   const { config, cache, positions } = input;
   if (!cache) throw new Error('cachedAttention needs a cache; use denseAttention without one.');
   if (input.mask || positions.bias) {
-    throw new Error('cachedAttention knows each row by its length alone and takes no mask or bias; use denseAttention.');
+    throw new Error(
+      'cachedAttention knows each row by its length alone and takes no mask or bias; use denseAttention.',
+    );
   }
   const fused = positions.tables !== undefined;
   const rotated = fused || !positions.rotate ? undefined : rotatedProjections(input);
@@ -78,7 +80,8 @@ function projections({ config, qkv }: AttentionInput): { query: Tensor; key: Ten
 
 function rotate({ positions, positionIds, tap }: AttentionInput, name: string, tensor: Tensor): Tensor {
   if (!positions.rotate) return tensor;
-  if (!positionIds) throw new Error('Rotary positions need position ids, int64 [rows, sequence]; the graph was given none.');
+  if (!positionIds)
+    throw new Error('Rotary positions need position ids, int64 [rows, sequence]; the graph was given none.');
   return tap(name, positions.rotate(tensor, positionIds));
 }
 

@@ -66,17 +66,22 @@ export function bert(modelConfig: ModelConfig, weights: WeightSource, input: Ber
   const attention = input.parts?.attention ?? (input.mask || input.tap ? denseAttention : flashAttention);
   const tap = (name: string, tensor: Tensor): Tensor => input.tap?.(name, tensor) ?? tensor;
   const vector = (name: string) => weights.get(`${prefix}${name}`, [config.hidden]);
-  const linear = (x: Tensor, name: string) =>
-    weights.linear(x, `${prefix}${name}.weight`, `${prefix}${name}.bias`);
+  const linear = (x: Tensor, name: string) => weights.linear(x, `${prefix}${name}.weight`, `${prefix}${name}.bias`);
 
   let hidden = tap('embedding', embed(weights, `${prefix}embeddings`, input, config));
   for (let layer = 0; layer < config.layers; layer++) {
     const block = `blocks.${layer}`;
     const name = `encoder.layer.${layer}`;
     const addNorm = (delta: Tensor, norm: string): Tensor =>
-      skipLayerNorm(hidden, delta, vector(`${name}.${norm}.LayerNorm.weight`), vector(`${name}.${norm}.LayerNorm.bias`), {
-        epsilon: config.epsilon,
-      }).output;
+      skipLayerNorm(
+        hidden,
+        delta,
+        vector(`${name}.${norm}.LayerNorm.weight`),
+        vector(`${name}.${norm}.LayerNorm.bias`),
+        {
+          epsilon: config.epsilon,
+        },
+      ).output;
 
     const projections = ['query', 'key', 'value'].map((part) => `${prefix}${name}.attention.self.${part}`);
     const joined = weights.linear(
@@ -84,7 +89,11 @@ export function bert(modelConfig: ModelConfig, weights: WeightSource, input: Ber
       projections.map((part) => `${part}.weight`),
       projections.map((part) => `${part}.bias`),
     ); // [rows, sequence, 3 hidden]
-    const [query, key, value] = split(joined, [config.hidden, config.hidden, config.hidden], -1) as [Tensor, Tensor, Tensor];
+    const [query, key, value] = split(joined, [config.hidden, config.hidden, config.hidden], -1) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const heads = attention({
       config,
       layer,

@@ -28,13 +28,16 @@ export function llamaConfig(config: ModelConfig): LlamaConfig {
     throw new Error(`The architecture '${config.model_type}' is not of the Llama family (${families.join(', ')}).`);
   }
   const activation = config.hidden_act ?? 'silu';
-  if (activation !== 'silu') throw new Error(`The activation '${activation}' is not built for Llama models, only 'silu'.`);
+  if (activation !== 'silu')
+    throw new Error(`The activation '${activation}' is not built for Llama models, only 'silu'.`);
   const heads = config.num_attention_heads;
   const kvHeads = config.num_key_value_heads ?? heads;
   const headDim = config.head_dim ?? config.hidden_size / heads;
   if (heads % kvHeads !== 0) throw new Error(`${heads} query heads cannot share ${kvHeads} key heads evenly.`);
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
-    throw new Error(`A head must be an even whole number wide; ${config.hidden_size} over ${heads} heads gives ${headDim}.`);
+    throw new Error(
+      `A head must be an even whole number wide; ${config.hidden_size} over ${heads} heads gives ${headDim}.`,
+    );
   }
   const trained = config.max_position_embeddings ?? 2048;
   const window = config.use_sliding_window === false ? undefined : config.sliding_window;

@@ -1,4 +1,15 @@
-import { add, gather, reshape, rmsNorm, silu, skipRmsNorm, mul, slice, split, type Tensor } from '@working-papers/graph';
+import {
+  add,
+  gather,
+  mul,
+  reshape,
+  rmsNorm,
+  silu,
+  skipRmsNorm,
+  slice,
+  split,
+  type Tensor,
+} from '@working-papers/graph';
 import type { ModelConfig } from '../formats/types.ts';
 import type { Tap, WeightSource } from '../types.ts';
 import { cachedAttention, denseAttention } from './attention.ts';

@@ -1,18 +1,29 @@
-import { concat, gather, initializer, mul, slice, sub, add, type Tensor, unsqueeze } from '@working-papers/graph';
+import { add, concat, gather, initializer, mul, slice, sub, type Tensor, unsqueeze } from '@working-papers/graph';
 import type { Positions } from './parts.ts';
 import { type RotaryFrequencies, rotaryTables } from './rotary.ts';
 
+const known = new Map<string, Positions>();
+
 /**
  * Rotary position embedding (RoFormer, arXiv 2104.09864) in the layout of Hugging Face's models: dimension i turns with
- * dimension i + headDim / 2. Positions are whole numbers below `capacity`.
+ * dimension i + headDim / 2. Positions are whole numbers below `capacity`. The same tables are one initialiser wherever
+ * they are asked for, so that several models in one graph share them.
  */
 export function rotaryPositions(frequencies: RotaryFrequencies, capacity: number): Positions {
+  const key = `${capacity}:${frequencies.join()}`;
+  let positions = known.get(key);
+  if (!positions) {
+    positions = makePositions(frequencies, capacity);
+    known.set(key, positions);
+  }
+  return positions;
+}
+
+function makePositions(frequencies: RotaryFrequencies, capacity: number): Positions {
   const half = frequencies.length;
-  let filled: { cos: Float32Array; sin: Float32Array } | undefined;
   const table = (name: 'cos' | 'sin') =>
-    initializer(`rotary.${name}`, 'float32', [capacity, half], () => {
-      filled ??= rotaryTables(frequencies, capacity);
-      const values = filled[name];
+    initializer(`rotary.${name}.${capacity}.${half}.${frequencies.at(-1)}`, 'float32', [capacity, half], () => {
+      const values = rotaryTables(frequencies, capacity)[name];
       return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     });
   const tables = { cos: table('cos'), sin: table('sin') };

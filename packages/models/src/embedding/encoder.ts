@@ -34,22 +34,30 @@ export async function createEncoder(facts: ModelFacts, parts: EncoderParts): Pro
 
   const tokenize: EncoderModel['tokenize'] = (texts, { maxTokens } = {}) => {
     const limit = Math.min(maxTokens ?? contextLength, contextLength);
-    if (!Number.isInteger(limit) || limit < 3) throw new Error(`maxTokens must be a whole number of at least 3; got ${maxTokens}.`);
+    if (!Number.isInteger(limit) || limit < 3)
+      throw new Error(`maxTokens must be a whole number of at least 3; got ${maxTokens}.`);
     return texts.map((text) => tokenizer.encode(text, { maxLength: limit }));
   };
 
   const embedIds: EncoderModel['embedIds'] = async (texts, given: EmbedOptions = {}) => {
     const { normalise = true, batchSize = 32, signal, onProgress } = given;
-    if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`batchSize must be at least 1; got ${batchSize}.`);
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new Error(`batchSize must be at least 1; got ${batchSize}.`);
     const long = texts.findIndex((text) => text.length === 0 || text.length > config.contextLength);
     if (long >= 0) {
-      throw new Error(`Text ${long} has ${texts[long]!.length} tokens; the encoder takes 1 to ${config.contextLength}.`);
+      throw new Error(
+        `Text ${long} has ${texts[long]!.length} tokens; the encoder takes 1 to ${config.contextLength}.`,
+      );
     }
     const embeddings = new Array<Float32Array>(texts.length);
     let done = 0;
     for (const batch of equalLengthBatches(texts, batchSize, runTokens)) {
       signal?.throwIfAborted();
-      const cells = rectangleIds(batch.map((index) => texts[index]!), facts.config.vocab_size, config.contextLength);
+      const cells = rectangleIds(
+        batch.map((index) => texts[index]!),
+        facts.config.vocab_size,
+        config.contextLength,
+      );
       const { embedding } = await embedder.run(cells, { signal });
       const values = embedding!.data as Float32Array;
       for (const [row, index] of batch.entries()) {
@@ -127,7 +135,8 @@ function rectangleIds(rows: readonly (readonly number[])[], vocabulary: number, 
   const cell = { ids: new BigInt64Array(rows.length * sequence), positions: new BigInt64Array(rows.length * sequence) };
   for (const [row, ids] of rows.entries()) {
     for (const [place, id] of ids.entries()) {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabulary) throw new Error(`${id} is not a token id; the model has ${vocabulary} tokens.`);
+      if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
+        throw new Error(`${id} is not a token id; the model has ${vocabulary} tokens.`);
       cell.ids[row * sequence + place] = BigInt(id);
       cell.positions[row * sequence + place] = BigInt(Math.min(place, contextLength - 1));
     }

@@ -20,7 +20,8 @@ const optionalSizes: Record<string, number> = {
 
 /** A parsed `config.json`, checked where a lie would cost memory: sizes are whole numbers inside believable limits. */
 export function checkConfig(value: unknown, file: string): ModelConfig {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new FormatError(`${file} is not a JSON object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FormatError(`${file} is not a JSON object.`);
   const config = value as Record<string, unknown>;
   if (typeof config.model_type !== 'string') throw new FormatError(`${file} names no model_type.`);
   for (const [field, most] of Object.entries(sizes)) checkSize(config[field], field, most, file);
@@ -32,7 +33,9 @@ export function checkConfig(value: unknown, file: string): ModelConfig {
 
 function checkSize(value: unknown, field: string, most: number, file: string): void {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most) {
-    throw new FormatError(`${field} in ${file} is ${show(String(value))}; it must be a whole number from 1 to ${most}.`);
+    throw new FormatError(
+      `${field} in ${file} is ${show(String(value))}; it must be a whole number from 1 to ${most}.`,
+    );
   }
 }
 
@@ -52,8 +55,13 @@ export function configOfGguf(header: GgufHeader): ModelConfig {
       `The GGUF file has the architecture ${show(String(architecture))}; read here are ${Object.keys(architectures).join(', ')}.`,
     );
   }
-  if (tensors.some((tensor) => tensor.name === 'rope_freqs.weight') || isScaled(metadata.get(`${architecture}.rope.scaling.type`))) {
-    throw new FormatError('The GGUF file stretches its rotary embedding (rope scaling); take the safetensors files of this model.');
+  if (
+    tensors.some((tensor) => tensor.name === 'rope_freqs.weight') ||
+    isScaled(metadata.get(`${architecture}.rope.scaling.type`))
+  ) {
+    throw new FormatError(
+      'The GGUF file stretches its rotary embedding (rope scaling); take the safetensors files of this model.',
+    );
   }
   const number = (key: string): number | undefined => {
     const value = metadata.get(`${architecture}.${key}`);

@@ -21,7 +21,9 @@ describe('dequantise', () => {
 
   it('knows all 65,536 float16 values', () => {
     const values = float16Table().map((value) => (Number.isNaN(value) ? 0 : value));
-    expect(createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex')).toBe(fixture.types['F16 all']['sha256 of values without NaN']);
+    expect(createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex')).toBe(
+      fixture.types['F16 all']['sha256 of values without NaN'],
+    );
   });
 
   it('reads 8-bit floats (values of the OCP specification)', () => {
@@ -59,15 +61,24 @@ describe('undoRowPermutation', () => {
   it('moves quantised rows whole: permuting blocks and permuting values is the same', () => {
     const types = Object.keys(blockBytes) as BlockType[];
     fc.assert(
-      fc.property(fc.constantFrom(...types), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }), fc.integer(), (type, parts, half, seed) => {
-        const rowBytes = blockBytes[type] * 2;
-        const count = parts * half * 2;
-        const bytes = Uint8Array.from({ length: count * rowBytes }, (_, i) => (Math.imul(i + 1, seed | 1) >>> 13) & 63);
-        const values = dequantise(type, bytes, count * 64);
-        const blocksFirst = dequantise(type, undoRowPermutation(bytes, count, parts), count * 64);
-        const valuesFirst = undoRowPermutation(new Uint8Array(values.buffer), count, parts);
-        expect(new Uint8Array(blocksFirst.buffer)).toEqual(valuesFirst);
-      }),
+      fc.property(
+        fc.constantFrom(...types),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer(),
+        (type, parts, half, seed) => {
+          const rowBytes = blockBytes[type] * 2;
+          const count = parts * half * 2;
+          const bytes = Uint8Array.from(
+            { length: count * rowBytes },
+            (_, i) => (Math.imul(i + 1, seed | 1) >>> 13) & 63,
+          );
+          const values = dequantise(type, bytes, count * 64);
+          const blocksFirst = dequantise(type, undoRowPermutation(bytes, count, parts), count * 64);
+          const valuesFirst = undoRowPermutation(new Uint8Array(values.buffer), count, parts);
+          expect(new Uint8Array(blocksFirst.buffer)).toEqual(valuesFirst);
+        },
+      ),
     );
   });
 

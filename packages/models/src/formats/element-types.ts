@@ -38,7 +38,9 @@ export function isPlainType(type: string): type is PlainType {
 export function byteLengthOf(type: WeightType, count: number): number {
   if (!isBlockType(type)) return count * elementBytes[type];
   if (count % blockElements !== 0) {
-    throw new FormatError(`${type} keeps ${blockElements} elements a block; ${count} elements are no whole number of blocks.`);
+    throw new FormatError(
+      `${type} keeps ${blockElements} elements a block; ${count} elements are no whole number of blocks.`,
+    );
   }
   return (count / blockElements) * blockBytes[type];
 }
@@ -51,7 +53,9 @@ export function elementCount(shape: readonly number[], name: string): number {
   let count = 1;
   for (const dimension of shape) {
     if (!Number.isInteger(dimension) || dimension < 0) {
-      throw new FormatError(`Tensor ${show(name)} has the dimension ${dimension}; dimensions are whole numbers from 0.`);
+      throw new FormatError(
+        `Tensor ${show(name)} has the dimension ${dimension}; dimensions are whole numbers from 0.`,
+      );
     }
     count *= dimension;
     if (count > mostElements || dimension > mostElements) {

@@ -63,7 +63,9 @@ export function undoRowPermutation(bytes: Uint8Array, rows: number, heads: numbe
   const size = rows / heads;
   const rowBytes = bytes.byteLength / rows;
   if (!Number.isInteger(size) || size % 2 !== 0 || !Number.isInteger(rowBytes)) {
-    throw new FormatError(`${rows} rows of ${bytes.byteLength} bytes cannot be parted into ${heads} heads of an even size.`);
+    throw new FormatError(
+      `${rows} rows of ${bytes.byteLength} bytes cannot be parted into ${heads} heads of an even size.`,
+    );
   }
   const ordered = new Uint8Array(bytes.byteLength);
   for (let row = 0; row < rows; row++) {

@@ -7,10 +7,18 @@ import type { GgufHeader } from './gguf.ts';
 const controlToken = 3;
 const userDefinedToken = 4;
 
-const byteLevel = (useRegex: boolean) => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: useRegex });
+const byteLevel = (useRegex: boolean) => ({
+  type: 'ByteLevel',
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex: useRegex,
+});
 const splitBy = (pattern: string) => ({
   type: 'Sequence',
-  pretokenizers: [{ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }, byteLevel(false)],
+  pretokenizers: [
+    { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
+    byteLevel(false),
+  ],
 });
 
 /**
@@ -49,7 +57,9 @@ export function tokenizerOfGguf(header: GgufHeader): TokenizerFiles {
   const pre = String(metadata.get('tokenizer.ggml.pre') ?? 'gpt-2');
   const recipe = Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre]! : undefined;
   if (!recipe) {
-    throw new FormatError(`The GGUF file's pre-tokenizer is ${show(pre)}; known here are ${Object.keys(preTokenizers).join(', ')}.`);
+    throw new FormatError(
+      `The GGUF file's pre-tokenizer is ${show(pre)}; known here are ${Object.keys(preTokenizers).join(', ')}.`,
+    );
   }
   const tokens = strings(metadata.get('tokenizer.ggml.tokens'), 'tokenizer.ggml.tokens');
   const merges = strings(metadata.get('tokenizer.ggml.merges'), 'tokenizer.ggml.merges').map(splitMerge);

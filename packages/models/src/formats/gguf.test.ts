@@ -1,4 +1,4 @@
-import { GGUFValueType, type GGUFTypedMetadata, serializeGgufMetadata } from '@huggingface/gguf';
+import { type GGUFTypedMetadata, GGUFValueType, serializeGgufMetadata } from '@huggingface/gguf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configOfGguf } from './config.ts';
@@ -10,7 +10,12 @@ import { tokenizerOfGguf } from './gguf-tokenizer.ts';
 type Entry = { name: string; shape: (number | bigint)[]; type: number; offset: number | bigint };
 
 /** A GGUF file: the metadata written by @huggingface/gguf, the table of tensors by hand, then zeros. */
-function ggufFile(metadata: Record<string, { value: unknown; type: GGUFValueType; subType?: GGUFValueType }>, entries: Entry[], dataBytes: number, tensorCount = entries.length): Uint8Array {
+function ggufFile(
+  metadata: Record<string, { value: unknown; type: GGUFValueType; subType?: GGUFValueType }>,
+  entries: Entry[],
+  dataBytes: number,
+  tensorCount = entries.length,
+): Uint8Array {
   const u64 = { type: GGUFValueType.UINT64 };
   const typed = {
     version: { value: 3, type: GGUFValueType.UINT32 },
@@ -31,7 +36,9 @@ function ggufFile(metadata: Record<string, { value: unknown; type: GGUFValueType
     return bytes;
   });
   const header = Buffer.concat([head, ...table]);
-  return new Uint8Array(Buffer.concat([header, Buffer.alloc(Math.ceil(header.length / 32) * 32 - header.length + dataBytes)]));
+  return new Uint8Array(
+    Buffer.concat([header, Buffer.alloc(Math.ceil(header.length / 32) * 32 - header.length + dataBytes)]),
+  );
 }
 
 const text = (value: string) => ({ value, type: GGUFValueType.STRING });
@@ -40,7 +47,8 @@ const real = (value: number) => ({ value, type: GGUFValueType.FLOAT32 });
 const texts = (value: string[]) => ({ value, type: GGUFValueType.ARRAY, subType: GGUFValueType.STRING });
 const parse = (bytes: Uint8Array) => parseGgufHeader(bytes, bytes.byteLength);
 /** Raw bytes after the magic number and version 3. */
-const raw = (...numbers: bigint[]) => new Uint8Array(Buffer.concat([Buffer.from('GGUF\x03\0\0\0'), Buffer.from(BigUint64Array.from(numbers).buffer)]));
+const raw = (...numbers: bigint[]) =>
+  new Uint8Array(Buffer.concat([Buffer.from('GGUF\x03\0\0\0'), Buffer.from(BigUint64Array.from(numbers).buffer)]));
 
 const llama = {
   'general.architecture': text('llama'),
@@ -60,10 +68,21 @@ const llama = {
 
 describe('GGUF header', () => {
   it('reads metadata and tensors, outermost dimension first', () => {
-    const header = parse(ggufFile(llama, [{ name: 'token_embd.weight', shape: [32, 5], type: 8, offset: 0 }, { name: 'blk.0.attn_norm.weight', shape: [32], type: 0, offset: 192 }], 320));
+    const header = parse(
+      ggufFile(
+        llama,
+        [
+          { name: 'token_embd.weight', shape: [32, 5], type: 8, offset: 0 },
+          { name: 'blk.0.attn_norm.weight', shape: [32], type: 0, offset: 192 },
+        ],
+        320,
+      ),
+    );
     expect(header.metadata.get('llama.attention.head_count')).toBe(2);
     expect(header.metadata.get('tokenizer.ggml.tokens')).toEqual(['<s>', 'a', 'b', 'ab', '__proto__']);
-    expect(header.tensors.map(({ name, shape, type, count, start }) => [name, shape, type, count, start - header.dataStart])).toEqual([
+    expect(
+      header.tensors.map(({ name, shape, type, count, start }) => [name, shape, type, count, start - header.dataStart]),
+    ).toEqual([
       ['token_embd.weight', [5, 32], 'Q8_0', 160, 0],
       ['blk.0.attn_norm.weight', [32], 'F32', 32, 192],
     ]);
@@ -73,22 +92,57 @@ describe('GGUF header', () => {
     const bytes = ggufFile(llama, [], 0);
     for (let length = 0; length < bytes.byteLength - 32; length += 7) {
       expect(() => parseGgufHeader(bytes.subarray(0, length), bytes.byteLength)).toThrow(HeaderGoesOn);
-      expect(() => parseGgufHeader(bytes.subarray(0, length), length)).toThrow(/cut short or lies|has room for at most/);
+      expect(() => parseGgufHeader(bytes.subarray(0, length), length)).toThrow(
+        /cut short or lies|has room for at most/,
+      );
     }
   });
 
-  const one = (entry: Partial<Entry>, dataBytes = 128) => ggufFile({}, [{ name: 't', shape: [32], type: 0, offset: 0, ...entry }], dataBytes);
+  const one = (entry: Partial<Entry>, dataBytes = 128) =>
+    ggufFile({}, [{ name: 't', shape: [32], type: 0, offset: 0, ...entry }], dataBytes);
   const refused: [string, Uint8Array, RegExp][] = [
     ['another file', new TextEncoder().encode('PK\u0003\u0004 and so on'), /does not begin with GGUF/],
     ['an empty file', new Uint8Array(0), /the file ends at 0/],
     ['a version from the future', new Uint8Array(Buffer.from('GGUF\x09\0\0\0')), /version 9/],
     ['a big-endian file', new Uint8Array(Buffer.from('GGUF\0\0\0\x03')), /big-endian/],
-    ['more tensors than the file has room for', raw(10_000_000n, 0n), /declares 10000000 tensors, but the rest of the file has room for at most 0/],
-    ['more metadata than the file has room for', raw(0n, 2n ** 64n - 1n), /declares 18446744073709551615 metadata entries/],
+    [
+      'more tensors than the file has room for',
+      raw(10_000_000n, 0n),
+      /declares 10000000 tensors, but the rest of the file has room for at most 0/,
+    ],
+    [
+      'more metadata than the file has room for',
+      raw(0n, 2n ** 64n - 1n),
+      /declares 18446744073709551615 metadata entries/,
+    ],
     ['a key longer than the file', raw(0n, 1n, 2n ** 40n, 0n, 0n), /bytes of a metadata key/],
-    ['an array longer than the file', new Uint8Array(Buffer.concat([raw(0n, 1n), Buffer.from('\x01\0\0\0\0\0\0\0k\x09\0\0\0\0\0\0\0', 'latin1'), Buffer.from(BigUint64Array.of(2n ** 30n).buffer)])), /elements of "k"/],
-    ['an unknown value type', new Uint8Array(Buffer.concat([raw(0n, 1n), Buffer.from('\x01\0\0\0\0\0\0\0k\x63\0\0\0', 'latin1')])), /unknown type 99/],
-    ['arrays in arrays without end', new Uint8Array(Buffer.concat([raw(0n, 1n), Buffer.from('\x01\0\0\0\0\0\0\0k\x09\0\0\0', 'latin1'), Buffer.from('\x09\0\0\0\x01\0\0\0\0\0\0\0'.repeat(9), 'latin1')])), /4 deep/],
+    [
+      'an array longer than the file',
+      new Uint8Array(
+        Buffer.concat([
+          raw(0n, 1n),
+          Buffer.from('\x01\0\0\0\0\0\0\0k\x09\0\0\0\0\0\0\0', 'latin1'),
+          Buffer.from(BigUint64Array.of(2n ** 30n).buffer),
+        ]),
+      ),
+      /elements of "k"/,
+    ],
+    [
+      'an unknown value type',
+      new Uint8Array(Buffer.concat([raw(0n, 1n), Buffer.from('\x01\0\0\0\0\0\0\0k\x63\0\0\0', 'latin1')])),
+      /unknown type 99/,
+    ],
+    [
+      'arrays in arrays without end',
+      new Uint8Array(
+        Buffer.concat([
+          raw(0n, 1n),
+          Buffer.from('\x01\0\0\0\0\0\0\0k\x09\0\0\0', 'latin1'),
+          Buffer.from('\x09\0\0\0\x01\0\0\0\0\0\0\0'.repeat(9), 'latin1'),
+        ]),
+      ),
+      /4 deep/,
+    ],
     ['a tensor beyond the file', one({ shape: [64] }), /its 256 bytes begin at 0, but the file holds 128/],
     ['an offset beyond any file', one({ offset: 2n ** 64n - 32n }), /begin at 18446744073709551584/],
     ['an offset off the alignment', one({ shape: [8], offset: 4 }), /no multiple of the alignment 32/],
@@ -98,8 +152,30 @@ describe('GGUF header', () => {
     ['rows that are no whole blocks', one({ shape: [16, 2], type: 2 }), /rows of 16 elements/],
     ['a type that is not read', one({ type: 12 }), /Q4_K \(12\); read here are/],
     ['an unknown type', one({ type: 4711 }), /number 4711/],
-    ['overlapping tensors', ggufFile({}, [{ name: 'a', shape: [16], type: 0, offset: 0 }, { name: 'b', shape: [8], type: 0, offset: 32 }], 64), /"b" overlap those of "a"/],
-    ['a tensor named twice', ggufFile({}, [{ name: 'a', shape: [8], type: 0, offset: 0 }, { name: 'a', shape: [8], type: 0, offset: 32 }], 64), /names tensor "a" twice/],
+    [
+      'overlapping tensors',
+      ggufFile(
+        {},
+        [
+          { name: 'a', shape: [16], type: 0, offset: 0 },
+          { name: 'b', shape: [8], type: 0, offset: 32 },
+        ],
+        64,
+      ),
+      /"b" overlap those of "a"/,
+    ],
+    [
+      'a tensor named twice',
+      ggufFile(
+        {},
+        [
+          { name: 'a', shape: [8], type: 0, offset: 0 },
+          { name: 'a', shape: [8], type: 0, offset: 32 },
+        ],
+        64,
+      ),
+      /names tensor "a" twice/,
+    ],
     ['an alignment of zero', ggufFile({ 'general.alignment': whole(0) }, [], 0), /alignment is 0/],
   ];
   for (const [what, bytes, message] of refused) {
@@ -119,7 +195,14 @@ describe('GGUF header', () => {
   });
 
   it('reads or refuses a header with any bytes changed, and never gives bytes outside the file', () => {
-    const bytes = ggufFile(llama, [{ name: 'token_embd.weight', shape: [32, 5], type: 8, offset: 0 }, { name: 'output.weight', shape: [32, 5], type: 3, offset: 192 }], 320);
+    const bytes = ggufFile(
+      llama,
+      [
+        { name: 'token_embd.weight', shape: [32, 5], type: 8, offset: 0 },
+        { name: 'output.weight', shape: [32, 5], type: 3, offset: 192 },
+      ],
+      320,
+    );
     const change = fc.record({ at: fc.nat({ max: bytes.byteLength - 321 }), to: fc.nat({ max: 255 }) });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), fc.nat({ max: 400 }), (changes, cut) => {
@@ -161,9 +244,15 @@ describe('configuration and tokenizer from metadata', () => {
 
   it('refuses sizes that cannot be believed', () => {
     const huge = parse(ggufFile({ ...llama, 'llama.block_count': whole(4_000_000_000) }, [], 0));
-    expect(() => configOfGguf(huge)).toThrow(/num_hidden_layers in the GGUF metadata is "4000000000"; it must be a whole number from 1 to 4096/);
-    expect(() => configOfGguf(parse(ggufFile({ 'general.architecture': text('mamba') }, [], 0)))).toThrow(/architecture "mamba"; read here are llama/);
-    expect(() => configOfGguf(parse(ggufFile({ ...llama, 'llama.rope.scaling.type': text('yarn') }, [], 0)))).toThrow(/rope scaling/);
+    expect(() => configOfGguf(huge)).toThrow(
+      /num_hidden_layers in the GGUF metadata is "4000000000"; it must be a whole number from 1 to 4096/,
+    );
+    expect(() => configOfGguf(parse(ggufFile({ 'general.architecture': text('mamba') }, [], 0)))).toThrow(
+      /architecture "mamba"; read here are llama/,
+    );
+    expect(() => configOfGguf(parse(ggufFile({ ...llama, 'llama.rope.scaling.type': text('yarn') }, [], 0)))).toThrow(
+      /rope scaling/,
+    );
   });
 
   it('rebuilds tokenizer.json, whatever the tokens are called', () => {
@@ -176,14 +265,25 @@ describe('configuration and tokenizer from metadata', () => {
   });
 
   it('adds a first token when the file says so', () => {
-    const adds = parse(ggufFile({ ...llama, 'tokenizer.ggml.add_bos_token': { value: true, type: GGUFValueType.BOOL } }, [], 0));
-    expect(tokenizerOfGguf(adds).tokenizer.post_processor).toMatchObject({ type: 'TemplateProcessing', special_tokens: { '<s>': { ids: [0] } } });
+    const adds = parse(
+      ggufFile({ ...llama, 'tokenizer.ggml.add_bos_token': { value: true, type: GGUFValueType.BOOL } }, [], 0),
+    );
+    expect(tokenizerOfGguf(adds).tokenizer.post_processor).toMatchObject({
+      type: 'TemplateProcessing',
+      special_tokens: { '<s>': { ids: [0] } },
+    });
   });
 
   it('says which tokenizers it does not rebuild', () => {
-    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.model': text('llama') }, [], 0)))).toThrow(/kind "llama"; only byte-level BPE/);
-    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.pre': text('tekken') }, [], 0)))).toThrow(/pre-tokenizer is "tekken"; known here are/);
-    expect(() => tokenizerOfGguf(parse(ggufFile({ 'tokenizer.ggml.model': text('gpt2') }, [], 0)))).toThrow(/no list of texts tokenizer.ggml.tokens/);
+    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.model': text('llama') }, [], 0)))).toThrow(
+      /kind "llama"; only byte-level BPE/,
+    );
+    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.pre': text('tekken') }, [], 0)))).toThrow(
+      /pre-tokenizer is "tekken"; known here are/,
+    );
+    expect(() => tokenizerOfGguf(parse(ggufFile({ 'tokenizer.ggml.model': text('gpt2') }, [], 0)))).toThrow(
+      /no list of texts tokenizer.ggml.tokens/,
+    );
   });
 
   it('names tensors as Hugging Face does and leaves none out', () => {

@@ -64,7 +64,15 @@ const tensorTypes: Record<number, WeightType> = {
 };
 
 /** Names of types that are not read, for the error message. */
-const otherTypes: Record<number, string> = { 10: 'Q2_K', 11: 'Q3_K', 12: 'Q4_K', 13: 'Q5_K', 14: 'Q6_K', 15: 'Q8_K', 39: 'MXFP4' };
+const otherTypes: Record<number, string> = {
+  10: 'Q2_K',
+  11: 'Q3_K',
+  12: 'Q4_K',
+  13: 'Q5_K',
+  14: 'Q6_K',
+  15: 'Q8_K',
+  39: 'MXFP4',
+};
 
 /**
  * Parses the header from the beginning of a file of `fileBytes` bytes. `bytes` may be only its first part: when the
@@ -144,7 +152,9 @@ function placeTensors(places: TensorPlace[], dataStart: number, alignment: numbe
       );
     }
     if (offset % BigInt(alignment) !== 0n) {
-      throw new FormatError(`Tensor ${show(tensor.name)} begins at ${offset}, which is no multiple of the alignment ${alignment}.`);
+      throw new FormatError(
+        `Tensor ${show(tensor.name)} begins at ${offset}, which is no multiple of the alignment ${alignment}.`,
+      );
     }
     const start = dataStart + Number(offset);
     return { ...tensor, start, end: start + bytes };
@@ -152,7 +162,9 @@ function placeTensors(places: TensorPlace[], dataStart: number, alignment: numbe
   const ordered = [...tensors].sort((a, b) => a.start - b.start || a.end - b.end);
   for (let i = 1; i < ordered.length; i++) {
     if (ordered[i]!.start < ordered[i - 1]!.end) {
-      throw new FormatError(`The bytes of tensor ${show(ordered[i]!.name)} overlap those of ${show(ordered[i - 1]!.name)}.`);
+      throw new FormatError(
+        `The bytes of tensor ${show(ordered[i]!.name)} overlap those of ${show(ordered[i - 1]!.name)}.`,
+      );
     }
   }
   return tensors;
@@ -214,7 +226,9 @@ class Reader {
     const declared = this.uint64(`the number of ${what}`);
     const most = Math.floor((this.fileBytes - this.offset) / smallest);
     if (declared > BigInt(most)) {
-      throw new FormatError(`The GGUF header declares ${declared} ${what}, but the rest of the file has room for at most ${most}.`);
+      throw new FormatError(
+        `The GGUF header declares ${declared} ${what}, but the rest of the file has room for at most ${most}.`,
+      );
     }
     return Number(declared);
   }
@@ -250,7 +264,8 @@ class Reader {
     const length = this.count(`elements of ${show(key)}`, smallest);
     if (type !== stringType && type !== boolType && type !== arrayType) return this.numbers(type, length, key);
     const values: unknown[] = [];
-    for (let i = 0; i < length; i++) values.push(type === arrayType ? this.array(key, depth + 1) : this.value(type, key, depth));
+    for (let i = 0; i < length; i++)
+      values.push(type === arrayType ? this.array(key, depth + 1) : this.value(type, key, depth));
     return values as unknown as GgufArray;
   }
 }

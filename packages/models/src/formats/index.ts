@@ -5,7 +5,12 @@ export { FormatError } from './format-error.ts';
 export { type GgufHeader, type GgufTensor, type GgufValue, HeaderGoesOn, parseGgufHeader } from './gguf.ts';
 export { huggingFaceName, undoRowPermutation } from './gguf-names.ts';
 export { tokenizerOfGguf } from './gguf-tokenizer.ts';
-export { parseSafetensorsHeader, parseShardIndex, type SafetensorsEntry, safetensorsHeaderLength } from './safetensors.ts';
+export {
+  parseSafetensorsHeader,
+  parseShardIndex,
+  type SafetensorsEntry,
+  safetensorsHeaderLength,
+} from './safetensors.ts';
 export type {
   BlockType,
   Checkpoint,

@@ -24,7 +24,16 @@ function lengthBytes(length: bigint): Uint8Array {
 
 describe('safetensors header', () => {
   it('reads entries in the order of their bytes', () => {
-    const { entries, metadata } = parse({ b: f32([2], 16, 24), __metadata__: { format: 'pt' }, a: f32([2, 2], 0, 16), s: f32([], 24, 28), e: f32([0, 4], 28, 28) }, 28);
+    const { entries, metadata } = parse(
+      {
+        b: f32([2], 16, 24),
+        __metadata__: { format: 'pt' },
+        a: f32([2, 2], 0, 16),
+        s: f32([], 24, 28),
+        e: f32([0, 4], 28, 28),
+      },
+      28,
+    );
     expect(entries.map(({ name, shape, count }) => ({ name, shape, count }))).toEqual([
       { name: 'a', shape: [2, 2], count: 4 },
       { name: 'b', shape: [2], count: 2 },
@@ -36,7 +45,9 @@ describe('safetensors header', () => {
   });
 
   it('refuses a length beyond the file before allocating', () => {
-    expect(() => safetensorsHeaderLength(lengthBytes(2n ** 63n), 100)).toThrow(/says it is 9223372036854775808 bytes long, but only 92 bytes follow/);
+    expect(() => safetensorsHeaderLength(lengthBytes(2n ** 63n), 100)).toThrow(
+      /says it is 9223372036854775808 bytes long, but only 92 bytes follow/,
+    );
     expect(() => safetensorsHeaderLength(lengthBytes(200_000_000n), 10 ** 9)).toThrow(/the limit is 100000000/);
     expect(() => safetensorsHeaderLength(new Uint8Array(3), 3)).toThrow(/begins with 8 bytes/);
   });
@@ -58,9 +69,24 @@ describe('safetensors header', () => {
     ['a fractional dimension', { a: f32([1.5], 0, 6) }, 6, /dimension 1.5/],
     ['too many dimensions', { a: f32(new Array(40).fill(1), 0, 4) }, 4, /at most 32/],
     ['an unknown type', { a: { dtype: 'F3', shape: [1], data_offsets: [0, 4] } }, 4, /type "F3"/],
-    ['a type of the object prototype', { a: { dtype: 'constructor', shape: [1], data_offsets: [0, 4] } }, 4, /type "constructor"/],
-    ['a name that occurs twice', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', 8, /occurs twice/],
-    ['an escaped name that occurs twice', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4, /occurs twice/],
+    [
+      'a type of the object prototype',
+      { a: { dtype: 'constructor', shape: [1], data_offsets: [0, 4] } },
+      4,
+      /type "constructor"/,
+    ],
+    [
+      'a name that occurs twice',
+      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+      8,
+      /occurs twice/,
+    ],
+    [
+      'an escaped name that occurs twice',
+      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+      4,
+      /occurs twice/,
+    ],
     ['an array', [1], 0, /not a JSON object/],
     ['no JSON', '{"a":', 0, /not JSON/],
     ['a deep nest', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 0, /not a JSON object|not JSON/],
@@ -78,8 +104,14 @@ describe('safetensors header', () => {
   });
 
   it('reads or refuses a header with any bytes changed, and never gives bytes outside the file', () => {
-    const { header, size } = file({ first: f32([2, 3], 0, 24), second: { dtype: 'BF16', shape: [4], data_offsets: [24, 32] } }, 32);
-    const change = fc.record({ at: fc.nat({ max: header.byteLength - 1 }), to: fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(...[...'0123456789-.eE[]{},:"'].map((c) => c.charCodeAt(0)))) });
+    const { header, size } = file(
+      { first: f32([2, 3], 0, 24), second: { dtype: 'BF16', shape: [4], data_offsets: [24, 32] } },
+      32,
+    );
+    const change = fc.record({
+      at: fc.nat({ max: header.byteLength - 1 }),
+      to: fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(...[...'0123456789-.eE[]{},:"'].map((c) => c.charCodeAt(0)))),
+    });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
         const bytes = header.slice();
@@ -101,7 +133,9 @@ describe('safetensors header', () => {
 
 describe('shard index', () => {
   it('maps names to files beside it', () => {
-    expect([...parseShardIndex({ metadata: {}, weight_map: { a: 'model-00001-of-00002.safetensors' } })]).toEqual([['a', 'model-00001-of-00002.safetensors']]);
+    expect([...parseShardIndex({ metadata: {}, weight_map: { a: 'model-00001-of-00002.safetensors' } })]).toEqual([
+      ['a', 'model-00001-of-00002.safetensors'],
+    ]);
   });
 
   it('refuses files elsewhere and a missing map', () => {

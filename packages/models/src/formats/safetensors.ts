@@ -57,7 +57,9 @@ export function parseSafetensorsHeader(header: Uint8Array, fileBytes: number): S
   const names = Object.keys(parsed);
   const written = countTopLevelKeys(text);
   if (written !== names.length) {
-    throw new FormatError(`The safetensors header names ${written} tensors but only ${names.length} differ: a name occurs twice.`);
+    throw new FormatError(
+      `The safetensors header names ${written} tensors but only ${names.length} differ: a name occurs twice.`,
+    );
   }
   const dataStart = 8 + header.byteLength;
   const entries: SafetensorsEntry[] = [];
@@ -85,7 +87,8 @@ function readEntry(name: string, value: unknown, dataStart: number, fileBytes: n
   if (!Array.isArray(shape) || shape.length > 32 || !shape.every((dimension) => typeof dimension === 'number')) {
     throw new FormatError(`Tensor ${show(name)} has no shape of at most 32 numbers.`);
   }
-  if (!Array.isArray(offsets) || offsets.length !== 2) throw new FormatError(`Tensor ${show(name)} has no pair of offsets.`);
+  if (!Array.isArray(offsets) || offsets.length !== 2)
+    throw new FormatError(`Tensor ${show(name)} has no pair of offsets.`);
   const [begin, end] = offsets as unknown[];
   const room = fileBytes - dataStart;
   if (!isOffset(begin) || !isOffset(end) || begin > end || end > room) {
@@ -108,13 +111,17 @@ function checkCoverage(entries: SafetensorsEntry[], dataStart: number, fileBytes
   entries.sort((a, b) => a.start - b.start || a.end - b.end);
   let place = dataStart;
   for (const entry of entries) {
-    if (entry.start < place) throw new FormatError(`The bytes of tensor ${show(entry.name)} overlap those of the tensor before it.`);
+    if (entry.start < place)
+      throw new FormatError(`The bytes of tensor ${show(entry.name)} overlap those of the tensor before it.`);
     if (entry.start > place) {
-      throw new FormatError(`Before tensor ${show(entry.name)} lie ${entry.start - place} bytes that belong to no tensor.`);
+      throw new FormatError(
+        `Before tensor ${show(entry.name)} lie ${entry.start - place} bytes that belong to no tensor.`,
+      );
     }
     place = entry.end;
   }
-  if (place !== fileBytes) throw new FormatError(`After the last tensor lie ${fileBytes - place} bytes that belong to no tensor.`);
+  if (place !== fileBytes)
+    throw new FormatError(`After the last tensor lie ${fileBytes - place} bytes that belong to no tensor.`);
 }
 
 function readMetadata(value: unknown): Record<string, string> {
@@ -153,7 +160,9 @@ export function parseShardIndex(index: unknown): Map<string, string> {
   const files = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
-      throw new FormatError(`The safetensors index puts tensor ${show(name)} into ${show(String(file))}, which is no file name beside it.`);
+      throw new FormatError(
+        `The safetensors index puts tensor ${show(name)} into ${show(String(file))}, which is no file name beside it.`,
+      );
     }
     files.set(name, file);
   }

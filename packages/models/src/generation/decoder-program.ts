@@ -1,4 +1,4 @@
-import { argMax, input, logSoftmax, gatherElements, neg, squeeze, type Tensor, unsqueeze } from '@working-papers/graph';
+import { argMax, gatherElements, input, logSoftmax, neg, squeeze, type Tensor, unsqueeze } from '@working-papers/graph';
 import type { Call, DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
 import { llama } from '../architectures/llama.ts';
 import type { LlamaConfig } from '../architectures/llama-config.ts';
@@ -66,7 +66,14 @@ export class BoundRun {
   private readonly positions?: DeviceTensor;
   private readonly tensors: DeviceTensor[] = [];
 
-  constructor(runtime: Runtime, program: Program, cache: DeviceCache, vocabulary: number, sequence: number, at: number[]) {
+  constructor(
+    runtime: Runtime,
+    program: Program,
+    cache: DeviceCache,
+    vocabulary: number,
+    sequence: number,
+    at: number[],
+  ) {
     const { rows } = cache;
     this.cache = cache;
     this.sequence = sequence;

@@ -1,8 +1,8 @@
 import type { Program, ProgramOptions } from '@working-papers/runtime';
 import { llamaConfig } from '../architectures/llama-config.ts';
 import type { LlamaParts } from '../architectures/parts.ts';
-import type { DecoderModel, KVCache, NextToken } from '../types.ts';
 import type { ModelFacts } from '../model-facts.ts';
+import type { DecoderModel, KVCache, NextToken } from '../types.ts';
 import { BoundRun, chunkLength, compileDecoder, compileScorer } from './decoder-program.ts';
 import { compileDense, runDense } from './dense.ts';
 import { generate } from './generate.ts';
@@ -25,9 +25,13 @@ export async function createDecoder(
   });
   const program = await compileDecoder(runtime, facts.config, config, graphWeights, parts, programOptions('decoder'));
   const later = lazily();
-  const scorer = later((label) => compileScorer(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }), 'scorer');
+  const scorer = later(
+    (label) => compileScorer(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
+    'scorer',
+  );
   const dense = later(
-    (label) => compileDense(runtime, facts.config, config, graphWeights, parts, { ...programOptions(label), signal: undefined }),
+    (label) =>
+      compileDense(runtime, facts.config, config, graphWeights, parts, { ...programOptions(label), signal: undefined }),
     'dense pass',
   );
   const steps = new WeakMap<KVCache, BoundRun>();
@@ -64,7 +68,10 @@ export async function createDecoder(
 
   const prefill: DecoderModel['prefill'] = async (given, ids, { signal, onProgress } = {}) => {
     const cache = owned(given);
-    if (cache.rows !== 1) throw new Error(`A prompt is put into a cache of one row; this one has ${cache.rows}. Prefill each alone and load it.`);
+    if (cache.rows !== 1)
+      throw new Error(
+        `A prompt is put into a cache of one row; this one has ${cache.rows}. Prefill each alone and load it.`,
+      );
     checkIds(ids, config.vocabulary, 1);
     if (cache.lengths[0]! + ids.length > cache.capacity) {
       throw new Error(
@@ -97,15 +104,22 @@ export async function createDecoder(
 
   const step: DecoderModel['step'] = async (given, ids, { signal } = {}) => {
     const cache = owned(given);
-    if (ids.length !== cache.rows) throw new Error(`A step takes one token a row: ${cache.rows} rows, ${ids.length} tokens.`);
+    if (ids.length !== cache.rows)
+      throw new Error(`A step takes one token a row: ${cache.rows} rows, ${ids.length} tokens.`);
     checkIds(ids, config.vocabulary, 1);
     const run = stepRun(cache);
     await run.run(ids, signal);
     return answer(run);
   };
 
-  const createCache: DecoderModel['createCache'] = (capacity, rows = 1) => new DeviceCache(runtime, config, capacity, rows);
-  const scores = scoring({ config, bound, createCache: (capacity) => new DeviceCache(runtime, config, capacity, 1), scorer, runtime });
+  const createCache: DecoderModel['createCache'] = (capacity, rows = 1) =>
+    new DeviceCache(runtime, config, capacity, rows);
+  const scores = scoring({
+    config,
+    bound,
+    createCache: (capacity) => new DeviceCache(runtime, config, capacity, 1),
+    scorer,
+  });
 
   const model: DecoderModel = {
     ...facts,

@@ -38,7 +38,9 @@ export async function runDense(program: Program, config: LlamaConfig, given: Den
   const wanted = given.logitsAt ?? [];
   const odd = wanted.find((place) => !Number.isInteger(place) || place < 0 || place >= rows * sequence);
   if (odd !== undefined) {
-    throw new Error(`Logits are wanted at place ${odd}; ${rows} rows of ${sequence} tokens have places 0 to ${rows * sequence - 1}.`);
+    throw new Error(
+      `Logits are wanted at place ${odd}; ${rows} rows of ${sequence} tokens have places 0 to ${rows * sequence - 1}.`,
+    );
   }
   const layers = Array.from({ length: given.cache === false ? 0 : config.layers }, (_, layer) => layer);
   const answer = await program.run(
@@ -46,10 +48,17 @@ export async function runDense(program: Program, config: LlamaConfig, given: Den
       ids: { dtype: 'int64', shape: [rows, sequence], data: ids },
       positions: { dtype: 'int64', shape: [rows, sequence], data: positions },
       mask: { dtype: 'float32', shape: [rows, 1, sequence, sequence], data: mask },
-      at: { dtype: 'int64', shape: [wanted.length || 1], data: BigInt64Array.from(wanted.length ? wanted : [0], BigInt) },
+      at: {
+        dtype: 'int64',
+        shape: [wanted.length || 1],
+        data: BigInt64Array.from(wanted.length ? wanted : [0], BigInt),
+      },
     },
     {
-      outputs: [...(wanted.length || layers.length === 0 ? ['logits'] : []), ...layers.flatMap((layer) => [`key.${layer}`, `value.${layer}`])],
+      outputs: [
+        ...(wanted.length || layers.length === 0 ? ['logits'] : []),
+        ...layers.flatMap((layer) => [`key.${layer}`, `value.${layer}`]),
+      ],
       signal: given.signal,
     },
   );
@@ -91,13 +100,16 @@ export function rectangle(
 ): { rows: number; sequence: number; ids: BigInt64Array; positions: BigInt64Array; mask: Float32Array } {
   const rows = given.ids.length;
   const sequence = given.ids[0]?.length ?? 0;
-  if (rows === 0 || sequence === 0) throw new Error(`At least one row of one token is needed; got ${rows} rows of ${sequence}.`);
+  if (rows === 0 || sequence === 0)
+    throw new Error(`At least one row of one token is needed; got ${rows} rows of ${sequence}.`);
   const flatten = (table: readonly (readonly number[])[], what: string, below: number): BigInt64Array => {
     const flat = new BigInt64Array(rows * sequence);
     if (table.length !== rows) throw new Error(`There are ${rows} rows of ids and ${table.length} of ${what}.`);
     for (const [row, line] of table.entries()) {
       if (line.length !== sequence) {
-        throw new Error(`Row ${row} of ${what} has ${line.length} tokens and row 0 of ids has ${sequence}; pad them to one length.`);
+        throw new Error(
+          `Row ${row} of ${what} has ${line.length} tokens and row 0 of ids has ${sequence}; pad them to one length.`,
+        );
       }
       for (let i = 0; i < sequence; i++) {
         const value = line[i]!;

@@ -27,8 +27,10 @@ export function generationProblem(
   limits: { contextLength: number; vocabulary: number },
 ): string | undefined {
   const { maxTokens, temperature = 0, topK = 0, topP = 1, seed = 0 } = options;
-  if (!Number.isInteger(maxTokens) || maxTokens < 1) return `maxTokens must be a whole number of at least 1; got ${maxTokens}.`;
-  if (!(temperature >= 0) || temperature === Number.POSITIVE_INFINITY) return `temperature must be 0 (greedy) or more; got ${temperature}.`;
+  if (!Number.isInteger(maxTokens) || maxTokens < 1)
+    return `maxTokens must be a whole number of at least 1; got ${maxTokens}.`;
+  if (!(temperature >= 0) || temperature === Number.POSITIVE_INFINITY)
+    return `temperature must be 0 (greedy) or more; got ${temperature}.`;
   if (!Number.isInteger(topK) || topK < 0) return `topK must be a whole number, 0 for all tokens; got ${topK}.`;
   if (!(topP > 0 && topP <= 1)) return `topP must be above 0 and at most 1; got ${topP}.`;
   if (!Number.isInteger(seed)) return `seed must be a whole number; got ${seed}.`;

@@ -24,7 +24,8 @@ export class DeviceCache implements KVCache {
 
   constructor(runtime: Runtime, shape: CacheShape, capacity: number, rows: number) {
     if (!Number.isInteger(rows) || rows < 1) throw new Error(`A cache needs at least 1 row; got ${rows}.`);
-    if (!Number.isInteger(capacity) || capacity < 1) throw new Error(`A cache must hold at least 1 token; got ${capacity}.`);
+    if (!Number.isInteger(capacity) || capacity < 1)
+      throw new Error(`A cache must hold at least 1 token; got ${capacity}.`);
     if (capacity > shape.contextLength) {
       throw new Error(`A cache of ${capacity} tokens is longer than the model's context of ${shape.contextLength}.`);
     }

@@ -1,4 +1,5 @@
-import type { Program, Runtime } from '@working-papers/runtime';
+import { perplexity as perplexityOf } from '@working-papers/measures';
+import type { Program } from '@working-papers/runtime';
 import type { LlamaConfig } from '../architectures/llama-config.ts';
 import type { DecoderModel } from '../types.ts';
 import type { BoundRun } from './decoder-program.ts';
@@ -9,7 +10,6 @@ import { checkIds } from './token-ids.ts';
 const scoredLength = 128;
 
 export interface ScoringParts {
-  runtime: Runtime;
   config: LlamaConfig;
   createCache(capacity: number): DeviceCache;
   bound(cache: DeviceCache, sequence: number, at: number[]): BoundRun;
@@ -18,7 +18,7 @@ export interface ScoringParts {
 
 /** Logits, nll and perplexity of given tokens: the decoder run over a cache, every token's logits kept. */
 export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll' | 'perplexity'> {
-  const { config, runtime } = parts;
+  const { config } = parts;
 
   /** Runs the sequence in chunks from an empty cache and shows each chunk's logits where they lie. */
   async function chunks(
@@ -61,7 +61,12 @@ export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll
     const all = new Float32Array(ids.length * config.vocabulary);
     const cache = parts.createCache(ids.length);
     try {
-      await chunks(cache, ids, (run, start) => all.set(run.logits.read() as Float32Array, start * config.vocabulary), signal);
+      await chunks(
+        cache,
+        ids,
+        (run, start) => all.set(run.logits.read() as Float32Array, start * config.vocabulary),
+        signal,
+      );
     } finally {
       cache.release();
     }
@@ -99,7 +104,10 @@ export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll
     }
   };
 
-  const perplexity: DecoderModel['perplexity'] = async (ids, { window = Math.min(512, config.contextLength), signal, onProgress } = {}) => {
+  const perplexity: DecoderModel['perplexity'] = async (
+    ids,
+    { window = Math.min(512, config.contextLength), signal, onProgress } = {},
+  ) => {
     checkIds(ids, config.vocabulary, 2);
     if (!Number.isInteger(window) || window < 2 || window > config.contextLength) {
       throw new Error(`A window must hold 2 to ${config.contextLength} tokens (the model's context); got ${window}.`);
@@ -114,7 +122,7 @@ export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll
     } finally {
       cache.release();
     }
-    return { perplexity: Math.exp(scores.reduce((sum, value) => sum + value, 0) / scores.length), tokens: scores.length, window };
+    return { perplexity: perplexityOf(scores), tokens: scores.length, window };
   };
 
   return { logits, nll, perplexity };

@@ -8,7 +8,8 @@ export interface StopFilter {
 
 /** An empty list never stops; empty texts are refused. */
 export function stopFilter(stops: readonly string[]): StopFilter {
-  if (stops.some((stop) => stop === '')) throw new Error('A stop text must have at least one character; got an empty one.');
+  if (stops.some((stop) => stop === ''))
+    throw new Error('A stop text must have at least one character; got an empty one.');
   let held = '';
   return {
     push(text) {

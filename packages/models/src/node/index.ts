@@ -1,3 +1,3 @@
-export { openModel, type OpenModelOptions } from './open-model.ts';
 export * from '../formats/node/index.ts';
 export * from '../references/node/index.ts';
+export { type OpenModelOptions, openModel } from './open-model.ts';

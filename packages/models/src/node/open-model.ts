@@ -46,13 +46,17 @@ export async function openModel(reference: string, options: OpenModelOptions = {
         `${found.reference} is a model of type '${config.model_type}'; Llama-type decoders (llama, mistral, qwen2) and BERT-type encoders (bert) can be run.`,
       );
     }
-    if (!checkpoint.tokenizer) throw new Error(`${found.reference} carries no tokenizer, so no text can be given to it.`);
+    if (!checkpoint.tokenizer)
+      throw new Error(`${found.reference} carries no tokenizer, so no text can be given to it.`);
     const weights = options.weights ?? preferredWeights(checkpoint);
     const graphWeights = weightSource(checkpoint.tensors, weights);
     runtime = options.runtime ?? createRuntime(threads === undefined ? {} : { threads });
     const own = options.runtime ? undefined : runtime;
     const notes = found.note ? [found.note] : [];
-    if (weights === 'q8' && [...checkpoint.tensors.values()].some(({ type, shape }) => shape.length === 2 && type !== 'Q8_0')) {
+    if (
+      weights === 'q8' &&
+      [...checkpoint.tensors.values()].some(({ type, shape }) => shape.length === 2 && type !== 'Q8_0')
+    ) {
       notes.push('Weights were requantised to 8-bit blocks of 32; the file holds others.');
     }
     const facts: ModelFacts = {
@@ -109,7 +113,9 @@ function namedParts({ parts, partsByName }: OpenModelOptions): Partial<LlamaPart
     const part = partsByName?.[kind]?.[name];
     if (part === undefined) {
       const known = Object.keys(partsByName?.[kind] ?? {});
-      throw new Error(`There is no ${kind} part named '${name}'; ${known.length ? `known: ${known.join(', ')}` : 'none is offered'}.`);
+      throw new Error(
+        `There is no ${kind} part named '${name}'; ${known.length ? `known: ${known.join(', ')}` : 'none is offered'}.`,
+      );
     }
     chosen[kind] = part;
   }

@@ -21,10 +21,14 @@ export function parseReference(text: string): ModelReference {
   if (scheme === 'hf') return parseHub(trimmed, rest);
   if (scheme === 'wheel') return parseWheel(trimmed, rest);
   if (scheme === 'house') {
-    if (!/^[\w.-]+$/.test(rest)) throw new ModelReferenceError(`"${trimmed}" names no house model; a name has letters, digits, ".", "_" and "-".`);
+    if (!/^[\w.-]+$/.test(rest))
+      throw new ModelReferenceError(`"${trimmed}" names no house model; a name has letters, digits, ".", "_" and "-".`);
     return { kind: 'house', name: rest };
   }
-  if (scheme === 'openai') throw new ModelReferenceError(`"${trimmed}" is a server that takes and gives text; here a model with files is needed.`);
+  if (scheme === 'openai')
+    throw new ModelReferenceError(
+      `"${trimmed}" is a server that takes and gives text; here a model with files is needed.`,
+    );
   throw new ModelReferenceError(`"${scheme}:" is no kind of model reference; one is ${forms}.`);
 }
 
@@ -60,12 +64,21 @@ function parseHub(text: string, rest: string): ModelReference {
   const match = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?(?::(.+))?$/.exec(rest);
   if (!match) throw new ModelReferenceError(`"${text}" is not of the form hf:owner/name[@revision][:file].`);
   const [, repository, revision, file] = match;
-  if (!isSafeRelativePath(repository!) || repository!.split('/').some((part) => part.startsWith('.') || part.includes('..'))) {
+  if (
+    !isSafeRelativePath(repository!) ||
+    repository!.split('/').some((part) => part.startsWith('.') || part.includes('..'))
+  ) {
     throw new ModelReferenceError(`"${repository}" is no repository of a hub.`);
   }
-  if (revision !== undefined && !isSafeRelativePath(revision)) throw new ModelReferenceError(`"${revision}" is no revision of a repository.`);
+  if (revision !== undefined && !isSafeRelativePath(revision))
+    throw new ModelReferenceError(`"${revision}" is no revision of a repository.`);
   checkFile(file);
-  return { kind: 'hf', repository: repository!, ...(revision === undefined ? {} : { revision }), ...(file === undefined ? {} : { file }) };
+  return {
+    kind: 'hf',
+    repository: repository!,
+    ...(revision === undefined ? {} : { revision }),
+    ...(file === undefined ? {} : { file }),
+  };
 }
 
 function parseWheel(text: string, rest: string): ModelReference {
@@ -77,6 +90,8 @@ function parseWheel(text: string, rest: string): ModelReference {
 
 function checkFile(file: string | undefined): void {
   if (file !== undefined && !isSafeRelativePath(file)) {
-    throw new ModelReferenceError(`"${file}" is no file of a model: a file is a relative path with "/" and without "..".`);
+    throw new ModelReferenceError(
+      `"${file}" is no file of a model: a file is a relative path with "/" and without "..".`,
+    );
   }
 }

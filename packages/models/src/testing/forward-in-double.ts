@@ -31,7 +31,8 @@ function attend(q: Matrix, k: Matrix, v: Matrix, heads: number, kvHeads: number,
       const top = Math.max(...scores);
       const weights = scores.map((score) => Math.exp(score - top));
       const total = weights.reduce((a, b) => a + b, 0);
-      for (let d = 0; d < width; d++) out.push(v.reduce((acc, value, j) => acc + (weights[j]! / total) * value[kv + d]!, 0));
+      for (let d = 0; d < width; d++)
+        out.push(v.reduce((acc, value, j) => acc + (weights[j]! / total) * value[kv + d]!, 0));
     }
     return out;
   });
@@ -124,10 +125,13 @@ export function bertInDouble(
     return x.map((row) => {
       const mean = row.reduce((a, b) => a + b, 0) / row.length;
       const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / row.length;
-      return row.map((value, i) => ((value - mean) / Math.sqrt(variance + config.layer_norm_eps!)) * gain[i]! + shift[i]!);
+      return row.map(
+        (value, i) => ((value - mean) / Math.sqrt(variance + config.layer_norm_eps!)) * gain[i]! + shift[i]!,
+      );
     });
   };
-  const linear = (x: Matrix, name: string, rows: number) => plus(times(x, w(`${name}.weight`), rows), w(`${name}.bias`));
+  const linear = (x: Matrix, name: string, rows: number) =>
+    plus(times(x, w(`${name}.weight`), rows), w(`${name}.bias`));
   const row = (name: string, index: number) => w(name).subarray(index * hidden, (index + 1) * hidden);
   let x: Matrix = ids.map((id, t) =>
     Array.from(

@@ -6,7 +6,10 @@ import type { ChatMessage } from './types.ts';
  * a template (`messages`, `add_generation_prompt`, the special tokens). Throws a sentence when the template does not
  * parse or refuses the messages.
  */
-export function chatTemplate(source: string, specialTokens: Record<string, string>): (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string {
+export function chatTemplate(
+  source: string,
+  specialTokens: Record<string, string>,
+): (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string {
   let template: Template | undefined;
   return (messages, addGenerationPrompt) => {
     try {

@@ -5,7 +5,11 @@ import type { DecodeStream } from './types.ts';
  * Streams a byte-level vocabulary: each token is bytes, and a UTF-8 decoder keeps what is not yet a whole character.
  * `tokenOf` gives a token's text, `isAdded` whether it stands for itself (added tokens are not in byte characters).
  */
-export function byteLevelStream(tokenOf: (id: number) => string | undefined, isAdded: (token: string) => boolean, isSkipped: (token: string) => boolean): DecodeStream {
+export function byteLevelStream(
+  tokenOf: (id: number) => string | undefined,
+  isAdded: (token: string) => boolean,
+  isSkipped: (token: string) => boolean,
+): DecodeStream {
   let decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const flush = () => {
     const rest = decoder.decode();

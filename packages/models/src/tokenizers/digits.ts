@@ -6,7 +6,13 @@
 export function withUnicodeDigits(preTokenizer: unknown): unknown {
   if (typeof preTokenizer !== 'object' || preTokenizer === null) return preTokenizer;
   const { type, individual_digits: individual, pretokenizers } = preTokenizer as Record<string, unknown>;
-  if (type === 'Sequence' && Array.isArray(pretokenizers)) return { ...preTokenizer, pretokenizers: pretokenizers.map(withUnicodeDigits) };
+  if (type === 'Sequence' && Array.isArray(pretokenizers))
+    return { ...preTokenizer, pretokenizers: pretokenizers.map(withUnicodeDigits) };
   if (type !== 'Digits') return preTokenizer;
-  return { type: 'Split', pattern: { Regex: individual === true ? '\\p{N}' : '\\p{N}+' }, behavior: 'Isolated', invert: false };
+  return {
+    type: 'Split',
+    pattern: { Regex: individual === true ? '\\p{N}' : '\\p{N}+' },
+    behavior: 'Isolated',
+    invert: false,
+  };
 }

@@ -26,7 +26,10 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const decode: Tokenizer['decode'] = (ids, options = {}) => {
     const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
     if (known.length === 0) return '';
-    return inner.decode(known, { skip_special_tokens: options.skipSpecialTokens ?? false, clean_up_tokenization_spaces: cleans });
+    return inner.decode(known, {
+      skip_special_tokens: options.skipSpecialTokens ?? false,
+      clean_up_tokenization_spaces: cleans,
+    });
   };
   return {
     vocabularySize: Math.max(inner.get_vocab().size, ...[...added.keys()].map((id) => id + 1)),
@@ -77,10 +80,15 @@ function encode(inner: HuggingFaceTokenizer, text: string, options: EncodeOption
   const plain = addSpecial ? idsOf(inner, text, false) : all;
   const room = limit - (all.length - plain.length);
   if (room < 0) {
-    throw new RangeError(`A limit of ${limit} tokens has no room for the ${all.length - plain.length} tokens that the model adds to every text.`);
+    throw new RangeError(
+      `A limit of ${limit} tokens has no room for the ${all.length - plain.length} tokens that the model adds to every text.`,
+    );
   }
   const before = placeOf(plain, all);
-  return { ids: [...all.slice(0, before), ...plain.slice(0, room), ...all.slice(before + plain.length)], truncated: true };
+  return {
+    ids: [...all.slice(0, before), ...plain.slice(0, room), ...all.slice(before + plain.length)],
+    truncated: true,
+  };
 }
 
 function idsOf(inner: HuggingFaceTokenizer, text: string, addSpecial: boolean): number[] {

@@ -15,7 +15,7 @@ import {
 } from '@working-papers/graph';
 import { dequantise } from '../formats/index.ts';
 import type { WeightTensor } from '../formats/types.ts';
-import type { Weights, WeightSource } from '../types.ts';
+import type { WeightSource, Weights } from '../types.ts';
 import { blockSize, isPackable, type PackedBlocks, packBlocks, quantiseEightBit } from './blocks.ts';
 
 /** How one weight matrix takes part in a product. */
@@ -30,7 +30,9 @@ type Form = 'fp32' | 'Q4_0' | 'Q4_1' | 'Q8_0' | 'requantised';
 export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights: Weights): WeightSource {
   if (weights === 'q4' && ![...tensors.values()].some(({ type }) => type === 'Q4_0' || type === 'Q4_1')) {
     const types = [...new Set([...tensors.values()].map(({ type }) => type))].join(', ');
-    throw new Error(`Weights 'q4' are a file's own 4-bit blocks, and this file has none (${types}). Use 'q8' or 'fp32'.`);
+    throw new Error(
+      `Weights 'q4' are a file's own 4-bit blocks, and this file has none (${types}). Use 'q8' or 'fp32'.`,
+    );
   }
   const made = new Map<string, Tensor>();
   let bytes = 0;
@@ -53,7 +55,9 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
   const get = (name: string, shape?: readonly number[]): Tensor => {
     const tensor = find(name);
     if (shape && (shape.length !== tensor.shape.length || shape.some((size, axis) => size !== tensor.shape[axis]))) {
-      throw new Error(`The weight '${name}' has the shape [${tensor.shape.join(', ')}]; the model needs [${shape.join(', ')}].`);
+      throw new Error(
+        `The weight '${name}' has the shape [${tensor.shape.join(', ')}]; the model needs [${shape.join(', ')}].`,
+      );
     }
     return make(name, 'float32', tensor.shape, () => raw(floats(tensor)));
   };
@@ -71,7 +75,10 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
     const columns = parts[0]!.shape[1]!;
     const name = parts.map((part) => part.name).join('|');
     if (form === 'fp32') {
-      return matmul(x, make(`${name}:transposed`, 'float32', [columns, rows], () => raw(transposed(parts, rows, columns))));
+      return matmul(
+        x,
+        make(`${name}:transposed`, 'float32', [columns, rows], () => raw(transposed(parts, rows, columns))),
+      );
     }
     const blocks = columns / blockSize;
     const bits = form === 'Q4_0' || form === 'Q4_1' ? 4 : 8;
@@ -105,7 +112,9 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
     const parts = (typeof names === 'string' ? [names] : names).map(find);
     for (const { name, shape } of parts) {
       if (shape.length !== 2 || shape[1] !== x.shape.at(-1)) {
-        throw new Error(`The weight '${name}' [${shape.join(', ')}] does not multiply rows of ${x.shape.at(-1)} numbers.`);
+        throw new Error(
+          `The weight '${name}' [${shape.join(', ')}] does not multiply rows of ${x.shape.at(-1)} numbers.`,
+        );
       }
     }
     const alike = new Set(parts.map(formOf)).size === 1;

@@ -73,15 +73,18 @@ async function tellInputs(start: StartMessage): Promise<void> {
   }
 }
 
-/** The sentence of an error: its message; with its kind where that says more than "Error" (a slip in our own code). */
+/** A slip in our own code, which a reader cannot act on. */
+const isSlip = (error: unknown): boolean =>
+  error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
+
+/** The sentence of an error: its message; of a slip with its kind, because the message alone says little. */
 function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const slip = error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
-  return slip ? `${error.name}: ${error.message}` : error.message || error.name;
+  return isSlip(error) ? `${error.name}: ${error.message}` : error.message || error.name;
 }
 
 function fail(error: unknown): void {
-  console.error(error);
+  if (isSlip(error) || process.env.WORKING_PAPERS_DEBUG) console.error(error);
   leave({ kind: 'failed', message: sentenceOf(error) });
 }
 

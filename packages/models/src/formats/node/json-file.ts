@@ -19,7 +19,8 @@ export async function readJson(path: string): Promise<unknown> {
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
   const value = await readJson(path);
   if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new FormatError(`${path} is not a JSON object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FormatError(`${path} is not a JSON object.`);
   return value as Record<string, unknown>;
 }
 

@@ -61,21 +61,26 @@ async function readContent(found: FoundWeights, files: WeightFile[]): Promise<Om
 
 async function findWeights(path: string): Promise<FoundWeights> {
   const kind = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new FormatError(error.code === 'ENOENT' ? `There is no file or folder ${path}.` : `${path} cannot be read (${error.code}).`);
+    throw new FormatError(
+      error.code === 'ENOENT' ? `There is no file or folder ${path}.` : `${path} cannot be read (${error.code}).`,
+    );
   });
   if (kind.isFile()) {
     if (path.endsWith('.gguf')) return { format: 'gguf', folder: dirname(path), files: [path], named: path };
     if (path.endsWith('.safetensors.index.json')) return sharded(path);
-    if (path.endsWith('.safetensors')) return { format: 'safetensors', folder: dirname(path), files: [path], named: path };
+    if (path.endsWith('.safetensors'))
+      return { format: 'safetensors', folder: dirname(path), files: [path], named: path };
     throw new FormatError(`${path} is neither a .gguf nor a .safetensors file.`);
   }
   const names = await readdir(path);
   const single = join(path, 'model.safetensors');
-  if (names.includes('model.safetensors')) return { format: 'safetensors', folder: path, files: [single], named: single };
+  if (names.includes('model.safetensors'))
+    return { format: 'safetensors', folder: path, files: [single], named: single };
   if (names.includes('model.safetensors.index.json')) return sharded(join(path, 'model.safetensors.index.json'));
   const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
   if (gguf.length === 1) return findWeights(join(path, gguf[0]!));
-  if (gguf.length > 1) throw new FormatError(`${path} holds several GGUF files (${gguf.join(', ')}); name one of them.`);
+  if (gguf.length > 1)
+    throw new FormatError(`${path} holds several GGUF files (${gguf.join(', ')}); name one of them.`);
   const pickled = names.find((name) => /^pytorch_model.*\.bin$/.test(name));
   throw new FormatError(
     pickled

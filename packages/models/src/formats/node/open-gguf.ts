@@ -18,7 +18,9 @@ export async function readGguf(file: WeightFile): Promise<Omit<Checkpoint, 'file
     if (tensors.has(name)) throw new FormatError(`The GGUF file holds ${show(name)} twice.`);
     const heads = permutedHeads(tensor, config.model_type, config.num_attention_heads, config.num_key_value_heads!);
     if (heads && (tensor.shape[0]! % heads !== 0 || (tensor.shape[0]! / heads) % 2 !== 0)) {
-      throw new FormatError(`Tensor ${show(tensor.name)} has ${tensor.shape[0]} rows, which do not part into ${heads} heads of an even size.`);
+      throw new FormatError(
+        `Tensor ${show(tensor.name)} has ${tensor.shape[0]} rows, which do not part into ${heads} heads of an even size.`,
+      );
     }
     tensors.set(name, fileTensor(file, { ...tensor, name, ...(heads ? { permutedHeads: heads } : {}) }));
   }

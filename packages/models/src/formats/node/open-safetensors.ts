@@ -17,7 +17,10 @@ export async function readSafetensors(file: WeightFile): Promise<Map<string, Wei
 }
 
 /** The tensors of a sharded checkpoint: each in the shard that the index names, and no other. */
-export function joinShards(index: ReadonlyMap<string, string>, shards: ReadonlyMap<string, Map<string, WeightTensor>>): Map<string, WeightTensor> {
+export function joinShards(
+  index: ReadonlyMap<string, string>,
+  shards: ReadonlyMap<string, Map<string, WeightTensor>>,
+): Map<string, WeightTensor> {
   const tensors = new Map<string, WeightTensor>();
   for (const [name, file] of index) {
     const tensor = shards.get(file)?.get(name);
@@ -26,7 +29,8 @@ export function joinShards(index: ReadonlyMap<string, string>, shards: ReadonlyM
   }
   for (const [file, held] of shards) {
     for (const name of held.keys()) {
-      if (index.get(name) !== file) throw new FormatError(`${file} holds the tensor ${show(name)}, which the index does not put there.`);
+      if (index.get(name) !== file)
+        throw new FormatError(`${file} holds the tensor ${show(name)}, which the index does not put there.`);
     }
   }
   return tensors;
@@ -40,7 +44,8 @@ export async function readShardIndex(path: string): Promise<Map<string, string>>
 export async function readFolder(folder: string): Promise<Omit<Checkpoint, 'format' | 'tensors' | 'files' | 'close'>> {
   const configPath = join(folder, 'config.json');
   const rawConfig = await readJson(configPath);
-  if (rawConfig === undefined) throw new FormatError(`There is no config.json in ${folder}, so the model's shape is not known.`);
+  if (rawConfig === undefined)
+    throw new FormatError(`There is no config.json in ${folder}, so the model's shape is not known.`);
   const config = checkConfig(rawConfig, configPath);
   const maxSequenceLength = await encoderLimit(folder);
   const tokenizer = await readTokenizer(folder, config, maxSequenceLength);
@@ -65,13 +70,19 @@ async function encoderLimit(folder: string): Promise<number | undefined> {
   return limit;
 }
 
-async function readTokenizer(folder: string, config: { eos_token_id?: unknown }, maxLength?: number): Promise<TokenizerFiles | undefined> {
+async function readTokenizer(
+  folder: string,
+  config: { eos_token_id?: unknown },
+  maxLength?: number,
+): Promise<TokenizerFiles | undefined> {
   const tokenizer = await readJsonObject(join(folder, 'tokenizer.json'));
   if (!tokenizer) return undefined;
   const tokenizerConfig = await readJsonObject(join(folder, 'tokenizer_config.json'));
   const generation = await readJsonObject(join(folder, 'generation_config.json'));
   const template = (await readText(join(folder, 'chat_template.jinja'))) ?? templateOf(tokenizerConfig);
-  const eosIds = [generation?.eos_token_id ?? config.eos_token_id].flat().filter((id): id is number => typeof id === 'number');
+  const eosIds = [generation?.eos_token_id ?? config.eos_token_id]
+    .flat()
+    .filter((id): id is number => typeof id === 'number');
   return {
     tokenizer,
     ...(tokenizerConfig ? { config: tokenizerConfig } : {}),
@@ -98,7 +109,8 @@ async function readPipeline(folder: string): Promise<Pick<Checkpoint, 'pooling' 
   const pooler = modules.find((module) => /(^|\.)Pooling$/.test(String(module?.type)));
   if (!pooler) return { normalise };
   const path = String(pooler.path ?? '1_Pooling');
-  if (!/^[\w.-]+$/.test(path) || path === '..') throw new FormatError(`modules.json in ${folder} names the pooling folder ${show(path)}.`);
+  if (!/^[\w.-]+$/.test(path) || path === '..')
+    throw new FormatError(`modules.json in ${folder} names the pooling folder ${show(path)}.`);
   const pooling = await readJsonObject(join(folder, path, 'config.json'));
   if (!pooling) return { normalise };
   const ways = [
@@ -106,6 +118,9 @@ async function readPipeline(folder: string): Promise<Pick<Checkpoint, 'pooling' 
     pooling.pooling_mode_mean_tokens || pooling.pooling_mode === 'mean' ? 'mean' : undefined,
     pooling.pooling_mode_max_tokens || pooling.pooling_mode === 'max' ? 'max' : undefined,
   ].filter((way) => way !== undefined);
-  if (ways.length !== 1) throw new FormatError(`The encoder in ${folder} pools by ${ways.join(' and ') || 'a way not known here'}; mean, cls or max alone are read.`);
+  if (ways.length !== 1)
+    throw new FormatError(
+      `The encoder in ${folder} pools by ${ways.join(' and ') || 'a way not known here'}; mean, cls or max alone are read.`,
+    );
   return { pooling: ways[0] as 'mean' | 'cls' | 'max', normalise };
 }

@@ -67,9 +67,12 @@ async function fetchAll(file: Download, part: string, options: DownloadOptions):
     if (failure instanceof ModelReferenceError || isDiskFull(failure)) throw failure;
     fruitless = have > before ? 0 : fruitless + 1;
     if (fruitless >= fruitlessTries) {
-      throw new ModelReferenceError(`The connection for ${file.name} broke ${fruitless} times at ${have} of ${file.bytes} bytes; run it again to go on from there.`, {
-        cause: failure,
-      });
+      throw new ModelReferenceError(
+        `The connection for ${file.name} broke ${fruitless} times at ${have} of ${file.bytes} bytes; run it again to go on from there.`,
+        {
+          cause: failure,
+        },
+      );
     }
     options.onBytes(have, `The connection broke; going on with ${file.name} from byte ${have}`);
     await sleep(200 * 2 ** fruitless, undefined, { signal: options.signal });
@@ -92,13 +95,17 @@ async function fetchRest(file: Download, part: string, have: number, options: Do
     throw new ModelReferenceError(`${new URL(file.url).host} answered ${response.status} for ${file.name}.`);
   }
   const resumes = response.status === 206 && rangeStart(response) === have;
-  if (response.status === 206 && !resumes) throw new ModelReferenceError(`${new URL(file.url).host} gave another part of ${file.name} than was asked for.`);
+  if (response.status === 206 && !resumes)
+    throw new ModelReferenceError(`${new URL(file.url).host} gave another part of ${file.name} than was asked for.`);
   let done = resumes ? have : 0;
   const writer = await options.openWriter(part, resumes);
   try {
     for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
       done += piece.byteLength;
-      if (done > file.bytes) throw new ModelReferenceError(`${new URL(file.url).host} sends more than the ${file.bytes} bytes that ${file.name} has.`);
+      if (done > file.bytes)
+        throw new ModelReferenceError(
+          `${new URL(file.url).host} sends more than the ${file.bytes} bytes that ${file.name} has.`,
+        );
       await writer.write(piece);
       options.onBytes(done);
     }
@@ -121,6 +128,7 @@ async function sizeOf(path: string): Promise<number> {
 async function digestOf(path: string, file: Download, signal: AbortSignal): Promise<string> {
   const hash = createHash(file.digest.algorithm === 'sha256' ? 'sha256' : 'sha1');
   if (file.digest.algorithm === 'git-sha1') hash.update(`blob ${file.bytes}\0`);
-  for await (const piece of createReadStream(path, { signal, highWaterMark: 2 ** 20 })) hash.update(piece as Uint8Array);
+  for await (const piece of createReadStream(path, { signal, highWaterMark: 2 ** 20 }))
+    hash.update(piece as Uint8Array);
   return hash.digest('hex');
 }

@@ -15,7 +15,12 @@ export interface CachedSnapshot {
 }
 
 /** A snapshot in a hub cache that can be opened: of the revision (default `main`), with all its weights there. */
-export async function findSnapshot(cache: string, repository: string, revision = 'main', file?: string): Promise<CachedSnapshot | undefined> {
+export async function findSnapshot(
+  cache: string,
+  repository: string,
+  revision = 'main',
+  file?: string,
+): Promise<CachedSnapshot | undefined> {
   const folder = repositoryFolder(cache, repository);
   const commit = commitPattern.test(revision)
     ? revision
@@ -26,7 +31,9 @@ export async function findSnapshot(cache: string, repository: string, revision =
 }
 
 /** Every snapshot of a hub cache that can be opened, with the bytes of its files. */
-export async function listSnapshots(cache: string): Promise<{ repository: string; commit: string; path: string; bytes: number }[]> {
+export async function listSnapshots(
+  cache: string,
+): Promise<{ repository: string; commit: string; path: string; bytes: number }[]> {
   const found = [];
   for (const name of await readdir(cache).catch(() => [])) {
     const parts = /^models--([\w.-]+?)--([\w.-]+)$/.exec(name);
@@ -34,7 +41,13 @@ export async function listSnapshots(cache: string): Promise<{ repository: string
     const snapshots = join(cache, name, 'snapshots');
     for (const commit of await readdir(snapshots).catch(() => [])) {
       const path = await openablePath(join(snapshots, commit));
-      if (path) found.push({ repository: `${parts[1]}/${parts[2]}`, commit, path, bytes: await bytesUnder(join(snapshots, commit)) });
+      if (path)
+        found.push({
+          repository: `${parts[1]}/${parts[2]}`,
+          commit,
+          path,
+          bytes: await bytesUnder(join(snapshots, commit)),
+        });
     }
   }
   return found;

@@ -33,19 +33,36 @@ const listingTimeout = 20_000;
 /** Fetches what a model needs from the hub into a hub cache, and gives the snapshot's path and commit. */
 export async function fetchFromHub(request: HubRequest): Promise<{ path: string; commit: string }> {
   const { repository, settings } = request;
-  request.onProgress({ phase: 'resolve', done: 0, message: `Asking ${new URL(settings.endpoint).host} for ${repository}` });
+  request.onProgress({
+    phase: 'resolve',
+    done: 0,
+    message: `Asking ${new URL(settings.endpoint).host} for ${repository}`,
+  });
   const { commit, files } = await listing(request);
-  const chosen = new Set(chooseFiles(files.map((file) => file.path), repository, request.file));
+  const chosen = new Set(
+    chooseFiles(
+      files.map((file) => file.path),
+      repository,
+      request.file,
+    ),
+  );
   const wanted = files.filter((file) => chosen.has(file.path));
   const key = `hub-${repository.replace('/', '--')}`;
   const onWait = () =>
-    request.onProgress({ phase: 'download', done: 0, message: `Another process is fetching ${repository}; waiting for it` });
+    request.onProgress({
+      phase: 'download',
+      done: 0,
+      message: `Another process is fetching ${repository}; waiting for it`,
+    });
   await mkdir(request.cache, { recursive: true });
   await withLock(request.cache, key, { ...(request.signal ? { signal: request.signal } : {}), onWait }, (signal) =>
     fetchFiles(request, commit, wanted, signal),
   );
   const path = await openablePath(join(repositoryFolder(request.cache, repository), 'snapshots', commit), request.file);
-  if (!path) throw new ModelReferenceError(`The repository ${repository} does not hold all the files of a model (weights and config.json).`);
+  if (!path)
+    throw new ModelReferenceError(
+      `The repository ${repository} does not hold all the files of a model (weights and config.json).`,
+    );
   return { path, commit };
 }
 
@@ -59,7 +76,8 @@ async function listing(request: HubRequest): Promise<{ commit: string; files: Li
     const files: ListFileEntry[] = [];
     for await (const file of listFiles({ ...hub, repo: repository, revision: sha, recursive: true })) {
       if (file.type === 'file' && isSafeRelativePath(file.path)) files.push(file);
-      if (files.length > 10_000) throw new ModelReferenceError(`The repository ${repository} lists more than 10,000 files.`);
+      if (files.length > 10_000)
+        throw new ModelReferenceError(`The repository ${repository} lists more than 10,000 files.`);
     }
     return { commit: sha, files };
   } catch (error) {
@@ -80,10 +98,16 @@ function explain(error: unknown, request: HubRequest): unknown {
       );
     }
     if (error.statusCode === 404) {
-      return new ModelReferenceError(`${host} has no model ${repository}${request.revision ? ` with the revision ${request.revision}` : ''}.`, { cause: error });
+      return new ModelReferenceError(
+        `${host} has no model ${repository}${request.revision ? ` with the revision ${request.revision}` : ''}.`,
+        { cause: error },
+      );
     }
   }
-  const cause = error instanceof Error ? ((error.cause as NodeJS.ErrnoException | undefined)?.code ?? error.message) : String(error);
+  const cause =
+    error instanceof Error
+      ? ((error.cause as NodeJS.ErrnoException | undefined)?.code ?? error.message)
+      : String(error);
   return new HubUnreachable(`${host} could not be reached (${cause})`, { cause: error });
 }
 
@@ -92,19 +116,27 @@ function authorisedFetch(settings: HubSettings, signal?: AbortSignal, timeout?: 
   return (input, init) => {
     const headers = new Headers(init?.headers);
     if (settings.token) headers.set('Authorization', `Bearer ${settings.token}`);
-    const signals = [signal, init?.signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)].filter((one) => one != null);
+    const signals = [signal, init?.signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)].filter(
+      (one) => one != null,
+    );
     return fetch(input, { ...init, headers, ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}) });
   };
 }
 
-async function fetchFiles(request: HubRequest, commit: string, files: ListFileEntry[], signal: AbortSignal): Promise<void> {
+async function fetchFiles(
+  request: HubRequest,
+  commit: string,
+  files: ListFileEntry[],
+  signal: AbortSignal,
+): Promise<void> {
   const { repository, settings } = request;
   const folder = repositoryFolder(request.cache, repository);
   const total = files.reduce((sum, file) => sum + file.size, 0);
   let before = 0;
   for (const file of files) {
     const digest = file.lfs?.oid ?? file.oid;
-    if (!digest || !/^[0-9a-f]{40,64}$/.test(digest)) throw new ModelReferenceError(`The hub gave no checksum for ${file.path} of ${repository}.`);
+    if (!digest || !/^[0-9a-f]{40,64}$/.test(digest))
+      throw new ModelReferenceError(`The hub gave no checksum for ${file.path} of ${repository}.`);
     const blob = join(folder, 'blobs', digest);
     await mkdir(dirname(blob), { recursive: true });
     const name = `${file.path} of ${repository}`;
@@ -122,7 +154,12 @@ async function fetchFiles(request: HubRequest, commit: string, files: ListFileEn
           openWriter: request.openWriter,
           signal,
           onBytes: (done, message) =>
-            request.onProgress({ phase: 'download', done: before + done, total, message: message ?? `Fetching ${name} (${megabytes(total)} in all)` }),
+            request.onProgress({
+              phase: 'download',
+              done: before + done,
+              total,
+              message: message ?? `Fetching ${name} (${megabytes(total)} in all)`,
+            }),
         },
       );
     }

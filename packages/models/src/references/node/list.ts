@@ -16,7 +16,13 @@ export async function listCachedModels(
     const folder = await cachedWheel(cacheFolder, wheel);
     const path = folder && (await openablePath(folder, wheel.file));
     if (folder && path) {
-      models.push({ reference: `wheel:${wheel.name}`, path, revision: wheel.version, bytes: await bytesUnder(folder), via: 'wheel' });
+      models.push({
+        reference: `wheel:${wheel.name}`,
+        path,
+        revision: wheel.version,
+        bytes: await bytesUnder(folder),
+        via: 'wheel',
+      });
     }
   }
   for (const cache of new Set([join(cacheFolder, 'hub'), hubSettings(options.environment).cache])) {

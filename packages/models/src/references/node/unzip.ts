@@ -25,9 +25,19 @@ export async function unzipInto(archive: string, folder: string, options: UnzipO
   const unzip = new Unzip((file) => {
     const place = file.name.endsWith('/') ? undefined : options.place(file.name);
     if (place === undefined) return;
-    if (!isSafeRelativePath(place)) throw new ModelReferenceError(`The archive ${archive} holds ${JSON.stringify(file.name)}, which would lie outside its folder.`);
-    if (entries.some((entry) => entry.path === place)) throw new ModelReferenceError(`The archive ${archive} holds ${JSON.stringify(place)} twice.`);
-    const entry: Entry = { path: place, pieces: [], ended: false };
+    if (!isSafeRelativePath(place))
+      throw new ModelReferenceError(
+        `The archive ${archive} holds ${JSON.stringify(file.name)}, which would lie outside its folder.`,
+      );
+    if (entries.some((entry) => entry.path === place))
+      throw new ModelReferenceError(`The archive ${archive} holds ${JSON.stringify(place)} twice.`);
+    const entry: Entry = {
+      path: place,
+      pieces: [],
+      ended: false,
+      written: 0,
+      ...(file.originalSize === undefined ? {} : { bytes: file.originalSize }),
+    };
     entries.push(entry);
     file.ondata = (error, data, final) => {
       if (error) throw new ModelReferenceError(`The archive ${archive} is damaged at ${file.name} (${error.message}).`);
@@ -37,18 +47,28 @@ export async function unzipInto(archive: string, folder: string, options: UnzipO
     file.start();
   });
   unzip.register(UnzipInflate);
+  const push = (piece: Uint8Array, final: boolean) => {
+    try {
+      unzip.push(piece, final);
+    } catch (error) {
+      if (error instanceof ModelReferenceError) throw error;
+      throw new ModelReferenceError(`The archive ${archive} is damaged (${(error as Error).message}).`, {
+        cause: error,
+      });
+    }
+  };
   let written = 0;
   try {
     for await (const piece of createReadStream(archive, { highWaterMark: 2 ** 18, signal: options.signal })) {
-      unzip.push(piece as Uint8Array);
+      push(piece as Uint8Array, false);
       for (const entry of entries) written = await drain(entry, folder, written, options);
     }
-    unzip.push(new Uint8Array(0), true);
+    push(new Uint8Array(0), true);
     for (const entry of entries) written = await drain(entry, folder, written, options);
   } finally {
     for (const entry of entries) await entry.writer?.close();
   }
-  const cut = entries.find((entry) => !entry.ended);
+  const cut = entries.find((entry) => !entry.ended || (entry.bytes !== undefined && entry.bytes !== entry.written));
   if (cut) throw new ModelReferenceError(`The archive ${archive} ends in the middle of ${cut.path}.`);
   return entries.map((entry) => entry.path);
 }
@@ -57,6 +77,9 @@ interface Entry {
   path: string;
   pieces: Uint8Array[];
   ended: boolean;
+  /** Bytes written, and bytes that the archive declares where it does so at the entry's beginning. */
+  written: number;
+  bytes?: number;
   writer?: FileWriter;
   opened?: boolean;
 }
@@ -72,7 +95,9 @@ async function drain(entry: Entry, folder: string, written: number, options: Unz
   let total = written;
   for (const piece of entry.pieces.splice(0)) {
     total += piece.byteLength;
-    if (total > options.limit) throw new ModelReferenceError(`The archive unpacks to more than ${options.limit} bytes.`);
+    entry.written += piece.byteLength;
+    if (total > options.limit)
+      throw new ModelReferenceError(`The archive unpacks to more than ${options.limit} bytes.`);
     await entry.writer!.write(piece);
   }
   if (total !== written) options.onBytes?.(total);

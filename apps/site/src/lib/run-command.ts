@@ -1,0 +1,66 @@
+/** The command and the TypeScript that do what a filled-in form does; kept in step with it. */
+import type { Field } from '@working-papers/methods';
+
+export type FormValues = Record<string, string | string[] | boolean>;
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const quoted = (text: string) => (/^[\w./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** What a form shows at first: a field's default as text. */
+export function initialValues(fields: readonly Field[]): FormValues {
+  return Object.fromEntries(
+    fields.map((field) => {
+      if (field.type === 'boolean') return [field.name, field.default === true];
+      if (field.type === 'array') return [field.name, ((field.default as unknown[] | undefined) ?? []).map(String)];
+      return [field.name, field.default === undefined ? '' : String(field.default)];
+    }),
+  );
+}
+
+const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+export function commandFor(
+  slug: string,
+  action: string | undefined,
+  fields: readonly Field[],
+  values: FormValues,
+): string {
+  const initial = initialValues(fields);
+  const flags = fields.flatMap((field) => {
+    const value = values[field.name];
+    if (value === undefined || value === '' || same(value, initial[field.name])) return [];
+    const flag = `--${kebab(field.name)}`;
+    if (typeof value === 'boolean') return [value ? flag : `--no-${kebab(field.name)}`];
+    if (Array.isArray(value)) return value.map((item) => `${flag} ${quoted(item)}`);
+    return [`${flag} ${quoted(value)}`];
+  });
+  return ['npx papers run', slug, ...(action ? [action] : []), ...flags]
+    .join(' \\\n  ')
+    .replace(`run \\\n  ${slug}`, `run ${slug}`)
+    .replace(`${slug} \\\n  ${action}`, `${slug} ${action}`);
+}
+
+export function typescriptFor(
+  slug: string,
+  action: string | undefined,
+  fields: readonly Field[],
+  values: FormValues,
+): string {
+  const initial = initialValues(fields);
+  const given: Record<string, unknown> = action ? { action } : {};
+  for (const field of fields) {
+    const value = values[field.name];
+    if (value === undefined || value === '' || same(value, initial[field.name])) continue;
+    given[field.name] = field.type === 'number' || field.type === 'integer' ? Number(value) : value;
+  }
+  return `import { openLibrary } from '@working-papers/library';
+import { createRun, followEvents } from '@working-papers/runs';
+
+const library = await openLibrary({ dataFolder: 'data' });
+const run = await createRun(library, {
+  slug: '${slug}',
+  parameters: ${JSON.stringify(given)},
+});
+for await (const { event } of followEvents(library, run.id, 0))
+  console.log(event);`;
+}

@@ -1,0 +1,82 @@
+/** What a run's events add up to: the same on the server, for the first picture, and in the browser, as they come. */
+import type { RunEvent, TableColumn, Value } from '@working-papers/methods/contract';
+
+type StoredEvent =
+  | RunEvent
+  | { type: 'status'; status: string; message?: string }
+  | { type: 'end'; status: string; run: string; message?: string };
+
+export interface RunState {
+  last: number;
+  status: string;
+  message?: string;
+  ended: boolean;
+  progress?: { done: number; total?: number; unit?: string; message: string; stage?: string };
+  series: { name: string; xUnit?: string; yUnit?: string; points: { x: number; y: number }[] }[];
+  tables: { name: string; caption: string; columns: TableColumn[]; rows: (string | number | boolean | null)[][] }[];
+  plots: { seq: number; name: string; caption: string; setting?: string }[];
+  texts: { seq: number; markdown: string }[];
+  artifacts: { name: string; bytes: number }[];
+  evidence: { claim: string; stage: string; values: Record<string, Value>; setting: string }[];
+}
+
+export const emptyState = (status: string): RunState => ({
+  last: 0,
+  status,
+  ended: false,
+  series: [],
+  tables: [],
+  plots: [],
+  texts: [],
+  artifacts: [],
+  evidence: [],
+});
+
+const replace = <T>(list: T[], same: (item: T) => boolean, item: T): T[] => [
+  ...list.filter((other) => !same(other)),
+  item,
+];
+
+/** The state after one more event; an event seen before changes nothing. */
+export function after(state: RunState, record: { seq: number; event: StoredEvent }): RunState {
+  if (record.seq <= state.last) return state;
+  const next = { ...state, last: record.seq };
+  const { event } = record;
+  switch (event.type) {
+    case 'status':
+      return { ...next, status: event.status, message: event.message };
+    case 'end':
+      return { ...next, status: event.status, message: event.message, ended: true };
+    case 'progress':
+      return { ...next, progress: event };
+    case 'metric': {
+      const known = state.series.find(({ name }) => name === event.series);
+      const point = { x: event.x, y: event.y };
+      const series = known
+        ? { ...known, points: [...known.points, point] }
+        : { name: event.series, xUnit: event.xUnit, yUnit: event.yUnit, points: [point] };
+      return {
+        ...next,
+        series: known ? state.series.map((s) => (s.name === event.series ? series : s)) : [...state.series, series],
+      };
+    }
+    case 'table':
+      return { ...next, tables: replace(state.tables, ({ name }) => name === event.name, event) };
+    case 'plot':
+      return {
+        ...next,
+        plots: replace(state.plots, ({ name }) => name === event.name, {
+          seq: record.seq,
+          name: event.name,
+          caption: event.caption,
+          setting: event.setting,
+        }),
+      };
+    case 'text':
+      return { ...next, texts: [...state.texts, { seq: record.seq, markdown: event.markdown }] };
+    case 'artifact':
+      return { ...next, artifacts: replace(state.artifacts, ({ name }) => name === event.name, event) };
+    case 'evidence':
+      return { ...next, evidence: replace(state.evidence, ({ claim }) => claim === event.claim, event) };
+  }
+}

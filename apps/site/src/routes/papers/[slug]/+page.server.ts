@@ -1,0 +1,104 @@
+import { error, fail, redirect } from '@sveltejs/kit';
+import { getPaper, similarPapers } from '@working-papers/library';
+import { createRun, listRuns, RunRequestError } from '@working-papers/runs';
+import { evidenceFor, formOf, methodOf, plotsOf, renderAbstract } from '$lib/server/papers.ts';
+import type { Actions, PageServerLoad } from './$types';
+
+export const load: PageServerLoad = async ({ params, locals, url }) => {
+  const library = await locals.shelf();
+  const paper = await getPaper(library, params.slug);
+  if (!paper) error(404, `There is no paper "${params.slug.slice(0, 80)}" on this shelf.`);
+  if (paper.slug !== params.slug) redirect(308, `/papers/${paper.slug}${url.search}`);
+  const [method, found, form, plots, runs, similar] = await Promise.all([
+    methodOf(paper.slug),
+    evidenceFor(paper.slug, library),
+    formOf(paper.slug),
+    plotsOf(paper.slug),
+    listRuns(library, { slug: paper.slug, limit: 10 }),
+    similarPapers(library, paper.slug, 4),
+  ]);
+  const evidence = found?.evidence.claims ?? {};
+  const claims = (method?.claims ?? []).map((claim) => ({
+    claim: { ...claim },
+    evidence: evidence[claim.id] ?? { verdict: 'not tested' as const },
+  }));
+  const quotes = claims.flatMap(({ claim, evidence: { verdict } }) =>
+    claim.quote ? [{ id: claim.id, quote: claim.quote, verdict }] : [],
+  );
+  const asked = url.searchParams.get('action') ?? undefined;
+  const action =
+    form && form.actions.length > 0
+      ? (form.actions.find((name) => name === asked) ?? form.defaultAction ?? form.actions[0])
+      : undefined;
+  return {
+    paper,
+    abstract: await renderAbstract(paper.abstract, quotes),
+    claims,
+    from: found?.from ?? 'shipped',
+    remarks: [...(method?.remarks ?? [])],
+    form: form && { actions: form.actions, action, fields: form.fields[action ?? ''] ?? [] },
+    plots: plots.map(({ name, caption, setting, svg, lead, spec }) => ({
+      name,
+      caption,
+      setting,
+      svg,
+      lead,
+      rows: rowsOf(spec),
+    })),
+    runs: runs.runs.map(({ id, action: what, status, createdAt, message, experiment }) => ({
+      id,
+      action: what,
+      status,
+      createdAt,
+      message,
+      experiment,
+    })),
+    similar,
+  };
+};
+
+/** The inline values behind a plot, as a table; at most 200 rows. */
+function rowsOf(spec: Record<string, unknown>): Record<string, unknown>[] {
+  const found: Record<string, unknown>[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null || found.length >= 200) return;
+    const { data } = node as { data?: { values?: unknown } };
+    if (Array.isArray(data?.values))
+      found.push(...(data.values as Record<string, unknown>[]).slice(0, 200 - found.length));
+    for (const child of Object.values(node)) if (child !== data) visit(child);
+  };
+  visit(spec);
+  return found;
+}
+
+export const actions: Actions = {
+  run: async ({ request, params, locals }) => {
+    const data = await request.formData();
+    const raw: Record<string, string | string[]> = {};
+    for (const name of new Set(data.keys())) {
+      const all = data.getAll(name).filter((value): value is string => typeof value === 'string');
+      raw[name] = all.length > 1 ? all : (all[0] ?? '');
+    }
+    if (!locals.admin)
+      return fail(403, {
+        message: 'Starting a run needs the key that the terminal printed.',
+        errors: [],
+        entered: raw,
+      });
+    const { seed, action, ...parameters } = raw;
+    let id: string;
+    try {
+      const run = await createRun(await locals.shelf(), {
+        slug: params.slug,
+        action: typeof action === 'string' && action !== '' ? action : undefined,
+        parameters,
+        seed: typeof seed === 'string' && /^\d{1,15}$/.test(seed) ? Number(seed) : 0,
+      });
+      id = run.id;
+    } catch (problem) {
+      if (!(problem instanceof RunRequestError)) throw problem;
+      return fail(400, { message: problem.message, errors: problem.errors, entered: raw });
+    }
+    redirect(303, `/runs/${id}`);
+  },
+};

@@ -1,0 +1,33 @@
+import { redirect } from '@sveltejs/kit';
+import { families, paperByArxiv, recognise, search } from '@working-papers/library';
+import type { PageServerLoad } from './$types';
+
+const date = (text: string | null) => (text && /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : undefined);
+const pageSize = 20;
+
+export const load: PageServerLoad = async ({ locals, url }) => {
+  const library = await locals.shelf();
+  const q = (url.searchParams.get('q') ?? '').trim();
+  // A pasted link opens its paper.
+  const link = /^(https?:\/\/|arxiv:|10\.)/i.test(q) ? recognise(q) : undefined;
+  const known = link && (await paperByArxiv(library, link.id));
+  if (known) redirect(303, `/papers/${known.slug}`);
+  const page = Math.max(1, Math.min(50, Number(url.searchParams.get('page')) || 1));
+  const filters = {
+    family: url.searchParams.get('family') || undefined,
+    from: date(url.searchParams.get('from')),
+    to: date(url.searchParams.get('to')),
+    runsHere: url.searchParams.get('runsHere') === 'true' || undefined,
+  };
+  const answer =
+    q === ''
+      ? undefined
+      : await search(library, q, {
+          ...filters,
+          limit: pageSize,
+          offset: (page - 1) * pageSize,
+          encoder: locals.encode,
+          waitMs: 3000,
+        });
+  return { q, page, pageSize, filters, answer, families: (await families(library)).map(({ family }) => family) };
+};
