@@ -79,15 +79,20 @@ for (const { kind, half, query, relevant } of queries) {
 }
 
 const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-const lines = ['| half | kind | queries | keyword | meaning | fused |', '| --- | --- | ---: | ---: | ---: | ---: |'];
+const rows = [['half', 'kind', 'queries', ...Object.keys(ways)]];
 for (const half of ['tune', 'report']) {
   for (const kind of [...new Set(queries.map((query) => query.kind)), 'all']) {
-    const rows = scores.filter((row) => row.half === half && (kind === 'all' || row.kind === kind));
-    const cells = Object.keys(ways).map((way) => mean(rows.map((row) => row[way])).toFixed(3));
-    lines.push(`| ${half} | ${kind} | ${rows.length} | ${cells.join(' | ')} |`);
+    const group = scores.filter((row) => row.half === half && (kind === 'all' || row.kind === kind));
+    const values = Object.keys(ways).map((way) => mean(group.map((row) => row[way])).toFixed(3));
+    rows.push([half, kind, String(group.length), ...values]);
   }
 }
-const table = lines.join('\n');
+// Columns as wide as their widest cell, numbers to the right: as the formatter leaves it.
+const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+const line = (cells) => `| ${cells.join(' | ')} |`;
+const pad = (row) => row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
+const rule = widths.map((width, i) => (i < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+const table = [line(pad(rows[0])), line(rule), ...rows.slice(1).map((row) => line(pad(row)))].join('\n');
 console.log(table);
 if (values.write) {
   const readme = await readFile(here('README.md'), 'utf8');

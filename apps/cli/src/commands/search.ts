@@ -73,9 +73,10 @@ async function find(library: Library, query: string, options: Options, terminal:
 async function untilFilled(client: EncoderClient, terminal: Terminal): Promise<void> {
   let last = '';
   let movedAt = Date.now();
-  while (!terminal.signal.aborted && Date.now() - movedAt < 60_000) {
+  while (!terminal.signal.aborted && Date.now() - movedAt < 30_000) {
     const { state, message, progress, papers } = await client.status();
-    const filled = state === 'ready' && (!papers || papers.embedded >= papers.total);
+    // Ready before it has counted the papers, it says nothing of them.
+    const filled = state === 'ready' && papers !== undefined && papers.embedded >= papers.total;
     if (filled || state === 'unavailable') break;
     const now = JSON.stringify([state, progress, papers]);
     if (now !== last) movedAt = Date.now();

@@ -18,7 +18,8 @@ export const api = new OpenAPIHono<Environment>({
 }).basePath('/api/v1');
 
 api.onError((error, c) => {
-  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+  if (error instanceof HTTPException)
+    return error.res ? error.getResponse() : c.json({ error: error.message }, error.status);
   console.error(`${c.req.method} ${c.req.path}:`, error);
   return c.json({ error: 'Something went wrong here; the log of the site says what.' }, 500);
 });

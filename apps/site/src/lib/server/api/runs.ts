@@ -29,6 +29,7 @@ import {
   pageLimit,
   problems,
   runParameter,
+  wrongRequest,
 } from './context.ts';
 
 const RunRecord = z.looseObject({ id: z.string(), slug: z.string(), status: z.string() }).openapi('Run');
@@ -131,12 +132,10 @@ export function addRuns(api: OpenAPIHono<Environment>): void {
   });
   api.openapi(create, async (c) => {
     mustBeAdmin(c.env.locals);
-    try {
-      return c.json(shown(await createRun(await c.env.locals.shelf(), c.req.valid('json'))), 201);
-    } catch (error) {
-      if (error instanceof RunRequestError) return c.json({ error: error.message, errors: error.errors }, 400);
-      throw error;
-    }
+    const run = await createRun(await c.env.locals.shelf(), c.req.valid('json')).catch((error: unknown) => {
+      throw error instanceof RunRequestError ? wrongRequest(error) : error;
+    });
+    return c.json(shown(run), 201);
   });
   api.openapi(one, async (c) => c.json(shown(await runOf(c.env.locals, c.req.valid('param').id)), 200));
   api.openapi(cancel, async (c) => {
