@@ -26,7 +26,7 @@ export async function openBrowser(): Promise<Browser> {
   const { default: carried } = await import('@sparticuz/chromium');
   return playwright.launch({
     executablePath: await carried.executablePath(),
-    args: [...carried.args, ...quietly],
+    args: [...carried.args.filter((arg) => arg !== '--single-process' && arg !== '--no-zygote'), ...quietly],
     headless: true,
   });
 }

@@ -41,6 +41,7 @@ describe('a reader', () => {
     expect(await page.locator('.row').count()).toBeGreaterThan(15);
     expect(await page.locator('.row .strip').first().getAttribute('aria-label')).toMatch(/^\d+ claims: /);
     await page.click('.span a:has-text("month")');
+    await page.waitForURL(/view=month/);
     expect(new URL(page.url()).searchParams.get('view')).toBe('month');
     const first = await page.textContent('.pagehead .say');
     await page.click('a[aria-label="Earlier papers"]');

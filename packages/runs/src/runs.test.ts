@@ -21,6 +21,8 @@ vi.hoisted(() => {
 });
 
 const quick = { heartbeat: 0.3, sweep: 0.5, unseen: 2, cancel: 0.1 };
+/** The embedded database, or an empty database of a Postgres server: TEST_DATABASE_URL. */
+const databaseUrl = process.env.TEST_DATABASE_URL || undefined;
 let dataFolder: string;
 let library: Library;
 const workers: Worker[] = [];
@@ -28,7 +30,7 @@ const processes: ChildProcess[] = [];
 
 beforeAll(async () => {
   dataFolder = await mkdtemp(join(tmpdir(), 'runs-'));
-  library = await openLibrary({ dataFolder });
+  library = await openLibrary({ dataFolder, ...(databaseUrl === undefined ? {} : { databaseUrl }) });
 }, 60_000);
 
 afterEach(async () => {
