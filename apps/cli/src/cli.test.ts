@@ -19,7 +19,12 @@ let dataFolder: string;
 beforeAll(async () => {
   dataFolder = await mkdtemp(join(tmpdir(), 'papers-'));
 });
-afterAll(() => rm(dataFolder, { recursive: true, force: true, maxRetries: 5 }));
+afterAll(async () => {
+  // The database would wait for further commands half a minute.
+  const owner = Number(await readFile(join(dataFolder, 'database.pid'), 'utf8').catch(() => ''));
+  if (owner > 0) process.kill(owner, 'SIGTERM');
+  await rm(dataFolder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+}, 30_000);
 
 const environment = (): NodeJS.ProcessEnv => ({
   ...process.env,
@@ -158,24 +163,16 @@ describe('the shelf', () => {
 
 describe('a run', () => {
   let id: string;
+  let counted: Outcome;
+  beforeAll(async () => {
+    const names = ['--names', 'Ada', '--names', 'Bo'];
+    counted = await papers(['run', 'counting', '--to', '4', ...names, '--seed', '9', '--json']);
+    id = String(lines(counted.out).at(-1)?.run);
+  }, 60_000);
 
-  it('streams its events as JSON lines, the last one its end', async () => {
-    const { code, out } = await papers([
-      'run',
-      'counting',
-      '--to',
-      '4',
-      '--names',
-      'Ada',
-      '--names',
-      'Bo',
-      '--seed',
-      '9',
-      '--json',
-    ]);
-    const events = lines(out);
-    expect(code).toBe(0);
-    id = String(events.at(-1)?.run);
+  it('streams its events as JSON lines, the last one its end', () => {
+    const events = lines(counted.out);
+    expect(counted.code).toBe(0);
     expect(events.at(-1)).toEqual({ type: 'end', status: 'done', run: id });
     expect(events.filter(({ type }) => type === 'progress').map(({ done }) => done)).toEqual([1, 2, 3, 4]);
     expect(events.slice(0, -1).map(({ seq }) => seq)).toEqual(events.slice(0, -1).map((_, index) => index + 1));
@@ -185,7 +182,7 @@ describe('a run', () => {
         ['Bo', 4],
       ],
     });
-  }, 60_000);
+  });
 
   it('is shown with text and tables otherwise', async () => {
     const { code, out, err } = await papers([

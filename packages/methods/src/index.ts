@@ -2,6 +2,7 @@
 export * from './contract.ts';
 export { built, checkDescriptor } from './descriptor.ts';
 export { claimsOf, judge, loadEvidence, plotSpec, readEvidence } from './evidence.ts';
+export { type MemoryContext, type MemoryContextOptions, memoryContext } from './memory-context.ts';
 export {
   actionsOf,
   checkParameters,
@@ -16,6 +17,7 @@ export {
   type Raw,
   reservedNames,
 } from './parameters.ts';
+export { createRandom } from './random.ts';
 export { type Registration, registrationOf } from './registration.ts';
 export {
   descriptorOf,

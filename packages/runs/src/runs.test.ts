@@ -41,7 +41,9 @@ afterEach(async () => {
 afterAll(async () => {
   await closeQueue(library);
   await library.close();
-  await rm(dataFolder, { recursive: true, force: true });
+  const owner = Number(await readFile(join(dataFolder, 'database.pid'), 'utf8').catch(() => ''));
+  if (owner > 0) process.kill(owner, 'SIGTERM');
+  await rm(dataFolder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 }, 30_000);
 
 const work = async (concurrency = 1): Promise<Worker> => {

@@ -1,6 +1,6 @@
 /** The RunContext of a run's process: the contract's every door, with the machine behind it. */
 import { join } from 'node:path';
-import { loadParts } from '@working-papers/methods';
+import { createRandom, loadParts } from '@working-papers/methods';
 import type { Machine, RunContext, RunEvent } from '@working-papers/methods/contract';
 import type { Model, OpenOptions } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
@@ -9,7 +9,6 @@ import { createRuntime } from '@working-papers/runtime/node';
 import type { Manifest } from '../types.ts';
 import { inputBytes, inputRows, sourceOf } from './inputs.ts';
 import type { StartMessage } from './messages.ts';
-import { createRandom } from './random.ts';
 import { createSinks, type Written } from './sinks.ts';
 import { createStore } from './store.ts';
 
