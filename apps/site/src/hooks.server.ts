@@ -31,7 +31,9 @@ export const handle: Handle = async ({ event, resolve }) => {
   const origin = request.headers.get('origin');
   if (origin !== null && origin !== home.origin)
     return refuse(`Requests from ${origin.slice(0, 200)} are refused; this instance is ${publicUrl}.`);
-  if (!safe.has(request.method) && origin === null && request.headers.has('cookie'))
+  // Some browsers leave Origin out of a same-origin fetch; Sec-Fetch-Site, which no script can set, then says the same.
+  const sameOrigin = origin !== null || request.headers.get('sec-fetch-site') === 'same-origin';
+  if (!safe.has(request.method) && !sameOrigin && request.headers.has('cookie'))
     return refuse('A request that changes something and carries a cookie needs an Origin.');
   if (request.method === 'GET' && url.searchParams.has('key')) {
     const given = url.searchParams.get('key') ?? undefined;

@@ -24,9 +24,6 @@ export async function openBrowser(): Promise<Browser> {
   // Read by the package when it is imported: which of its bundled libraries to unpack.
   process.env.AWS_LAMBDA_JS_RUNTIME ??= 'nodejs22.x';
   const { default: carried } = await import('@sparticuz/chromium');
-  return playwright.launch({
-    executablePath: await carried.executablePath(),
-    args: [...carried.args.filter((arg) => arg !== '--single-process' && arg !== '--no-zygote'), ...quietly],
-    headless: true,
-  });
+  // Not the package's own arguments: they switch off web security, which is part of what is tested.
+  return playwright.launch({ executablePath: await carried.executablePath(), args: quietly, headless: true });
 }

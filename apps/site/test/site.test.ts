@@ -174,6 +174,28 @@ describe('who holds the key', () => {
     expect(drawn).toBeGreaterThan(100);
   }, 400_000);
 
+  it('imports a page, is told what was new, and what could not be read', async () => {
+    await page.goto(`${instance.address}/import`);
+    await page.fill('#text', 'Nothing of this is a list of papers.');
+    await page.click('button:has-text("Import")');
+    expect(await page.textContent('[role=alert]')).toMatch(/\.$/);
+    const paper = [
+      'A paper of my own',
+      '',
+      'It says something new about attention in small models.',
+      '',
+      '  • 2 authors',
+      '·',
+      'Nov 20, 2026',
+    ];
+    await page.fill('#text', ['Daily Papers', '', ...paper].join('\n'));
+    await page.click('button:has-text("Import")');
+    await page.waitForSelector('h2:has-text("1 new paper")');
+    await page.click('a:has-text("A paper of my own")');
+    await page.waitForURL(/\/papers\//);
+    expect(await page.textContent('.abstract')).toContain('something new about attention');
+  });
+
   it('is shown what is wrong with a form, with everything that was entered', async () => {
     await page.goto(`${instance.address}/papers/moral-direction?action=score#run`);
     await page.fill('#f-phrases', '');

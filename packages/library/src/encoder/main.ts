@@ -114,10 +114,11 @@ async function run(dataFolder: string, untilIdle: boolean): Promise<void> {
         model,
         signal: stopping.signal,
         onProgress: (papers) => {
-          busyAt = Date.now();
           status = statusOf(papers);
         },
       });
+      // Only work keeps a lone encoder; a look that found nothing to do does not.
+      if (filled > 0) busyAt = Date.now();
       if (filled > 0 || !status.papers) status = statusOf(await countPapers(library));
     } catch (error) {
       if (stopping.signal.aborted) return;
