@@ -24,6 +24,8 @@ export interface Measured {
 export interface MeasureOptions extends BatchOptions {
   rounds: number;
   strategies: readonly Strategy[];
+  /** Whether round 0, which is not counted, is run: a program's first passes over new shapes are slower. Default true. */
+  warmUp?: boolean;
   /** Says which pile of prompts this is, in progress messages. */
   label?: string;
   /** The whole prompts of a decoder: then the time to the first token is measured too. */
@@ -53,10 +55,11 @@ export async function measure(
       flops,
     };
   });
-  const total = (options.rounds + 1) * measured.reduce((sum, entry) => sum + entry.flops, 0);
+  const first = options.warmUp === false ? 1 : 0;
+  const total = (options.rounds + 1 - first) * measured.reduce((sum, entry) => sum + entry.flops, 0);
   let done = 0;
   // Round 0 is not counted: it sees every shape for the first time.
-  for (let round = 0; round <= options.rounds; round++) {
+  for (let round = first; round <= options.rounds; round++) {
     // Every strategy is first as often as it is last.
     const turn = round % 2 === 0 ? measured : [...measured].reverse();
     for (const entry of turn) {
