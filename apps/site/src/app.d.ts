@@ -2,6 +2,11 @@ import type { Encode, Library } from '@working-papers/library';
 
 declare global {
   namespace App {
+    interface Error {
+      message: string;
+      /** Papers that were perhaps meant. */
+      near?: { slug: string; title: string }[];
+    }
     interface Locals {
       /** The open library; the first call opens it. */
       shelf(): Promise<Library>;

@@ -175,6 +175,7 @@ describe('who holds the key', () => {
   }, 400_000);
 
   it('imports a page, is told what was new, and what could not be read', async () => {
+    await page.goto(instance.keyed);
     await page.goto(`${instance.address}/import`);
     await page.fill('#text', 'Nothing of this is a list of papers.');
     await page.click('button:has-text("Import")');

@@ -56,17 +56,18 @@ export function stripWords(verdicts: readonly Verdict[]): string {
 export function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 1e7))
-    return value.toExponential(1).replace('e', ' × 10^').replace('+', '');
+  // Not 10 to a raised power: the served subset of the face has no raised minus.
+  if (size !== 0 && (size < 0.001 || size >= 1e7)) return value.toExponential(1).replace('+', '');
   return value.toLocaleString('en', { maximumSignificantDigits: size >= 1000 ? 4 : 3 }).replaceAll(',', '\u202f');
 }
 
 /** 3 min 20 s */
 export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 

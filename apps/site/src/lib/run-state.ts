@@ -11,7 +11,8 @@ export interface RunState {
   status: string;
   message?: string;
   ended: boolean;
-  progress?: { done: number; total?: number; unit?: string; message: string; stage?: string };
+  /** `since`: when its stage began (ISO), which is what the time left is reckoned from. */
+  progress?: { done: number; total?: number; unit?: string; message: string; stage?: string; since?: string };
   series: { name: string; xUnit?: string; yUnit?: string; points: { x: number; y: number }[] }[];
   tables: { name: string; caption: string; columns: TableColumn[]; rows: (string | number | boolean | null)[][] }[];
   plots: { seq: number; name: string; caption: string; setting?: string }[];
@@ -38,7 +39,7 @@ const replace = <T>(list: T[], same: (item: T) => boolean, item: T): T[] => [
 ];
 
 /** The state after one more event; an event seen before changes nothing. */
-export function after(state: RunState, record: { seq: number; event: StoredEvent }): RunState {
+export function after(state: RunState, record: { seq: number; at?: string; event: StoredEvent }): RunState {
   if (record.seq <= state.last) return state;
   const next = { ...state, last: record.seq };
   const { event } = record;
@@ -48,7 +49,13 @@ export function after(state: RunState, record: { seq: number; event: StoredEvent
     case 'end':
       return { ...next, status: event.status, message: event.message, ended: true };
     case 'progress':
-      return { ...next, progress: event };
+      return {
+        ...next,
+        progress: {
+          ...event,
+          since: state.progress && state.progress.stage === event.stage ? state.progress.since : record.at,
+        },
+      };
     case 'metric': {
       const known = state.series.find(({ name }) => name === event.series);
       const point = { x: event.x, y: event.y };

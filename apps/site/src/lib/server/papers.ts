@@ -14,7 +14,7 @@ import {
 } from '@working-papers/methods';
 import { drawPlot, listEvidence } from '@working-papers/runs';
 
-export { renderAbstract, renderMarkdown } from './text.ts';
+export { abstractPieces, renderMarkdown } from './text.ts';
 
 export async function methodOf(slug: string): Promise<Method | undefined> {
   return (await loadDescriptors()).find((method) => method.slug === slug);
@@ -81,6 +81,10 @@ const drawn = new Map<string, Promise<ShownPlot>>();
 
 /** The plots of the shipped evidence, drawn once a process. A plot that cannot be drawn is left out, with a line in the log. */
 export async function plotsOf(slug: string, width = 560): Promise<ShownPlot[]> {
+  // A paper that was imported without a room of its own has no evidence to draw.
+  if (!(await methodOf(slug))) return [];
+  // An imported paper without a descriptor has no evidence either.
+  if (!(await methodOf(slug))) return [];
   const { plots } = await loadEvidence(slug);
   const wanted = plots.map((plot) => {
     const id = `${slug}/${plot.file}/${width}`;

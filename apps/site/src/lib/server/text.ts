@@ -61,31 +61,35 @@ export interface Quote {
   /** The claim's id: the link leads to `#id`. */
   id: string;
   quote: string;
-  verdict: string;
+}
+
+/** A stretch of an abstract as safe HTML; with `claim` it is the sentence that makes that claim. */
+export interface AbstractPiece {
+  html: string;
+  claim?: string;
 }
 
 /**
- * An abstract in the author's words: paragraphs, `$...$` as mathematics, addresses as links, and each quote that is found as
- * `<a class="claimed" data-verdict="holds" href="#ID">`. Quotes that overlap an earlier one are left out.
+ * An abstract in the author's words, paragraph by paragraph: `$...$` as mathematics, addresses as links, and each quote that is
+ * found as a piece of its own. Quotes that overlap an earlier one are left out.
  */
-export async function renderAbstract(text: string, quotes: readonly Quote[]): Promise<string> {
-  const found = quotes
-    .map((entry) => ({ ...entry, start: text.indexOf(entry.quote) }))
-    .filter(({ start, quote }) => start >= 0 && quote.length > 0)
-    .sort((a, b) => a.start - b.start);
-  let html = '';
-  let at = 0;
-  for (const { id, quote, verdict, start } of found) {
-    if (start < at) continue;
-    html += inline(text.slice(at, start), true);
-    html += `<a class="claimed" data-verdict="${escapeHtml(verdict.replaceAll(' ', '-'))}" href="#${escapeHtml(id)}">${inline(quote, false)}</a>`;
-    at = start + quote.length;
-  }
-  html += inline(text.slice(at), true);
-  return html
-    .split(/\n{2,}/)
-    .map((paragraph) => `<p>${paragraph}</p>`)
-    .join('\n');
+export function abstractPieces(text: string, quotes: readonly Quote[]): AbstractPiece[][] {
+  return text.split(/\n{2,}/).map((paragraph) => {
+    const found = quotes
+      .map((entry) => ({ ...entry, start: paragraph.indexOf(entry.quote) }))
+      .filter(({ start, quote }) => start >= 0 && quote.length > 0)
+      .sort((a, b) => a.start - b.start);
+    const shown: AbstractPiece[] = [];
+    let at = 0;
+    for (const { id, quote, start } of found) {
+      if (start < at) continue;
+      if (start > at) shown.push({ html: inline(paragraph.slice(at, start), true) });
+      shown.push({ html: inline(quote, false), claim: id });
+      at = start + quote.length;
+    }
+    if (at < paragraph.length) shown.push({ html: inline(paragraph.slice(at), true) });
+    return shown;
+  });
 }
 
 const pieces = /\$([^$\n]{1,500})\$|(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:])/g;

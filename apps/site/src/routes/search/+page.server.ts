@@ -1,5 +1,6 @@
-import { redirect } from '@sveltejs/kit';
-import { families, paperByArxiv, recognise, search } from '@working-papers/library';
+import { error, redirect } from '@sveltejs/kit';
+import { families, paperByArxiv, recognise, SearchError } from '@working-papers/library';
+import { searchShelf } from '$lib/server/search.ts';
 import type { PageServerLoad } from './$types';
 
 const date = (text: string | null) => (text && /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : undefined);
@@ -22,12 +23,15 @@ export const load: PageServerLoad = async ({ locals, url }) => {
   const answer =
     q === ''
       ? undefined
-      : await search(library, q, {
+      : await searchShelf(library, q, {
           ...filters,
           limit: pageSize,
           offset: (page - 1) * pageSize,
           encoder: locals.encode,
           waitMs: 3000,
+        }).catch((problem) => {
+          if (problem instanceof SearchError) error(400, problem.message);
+          throw problem;
         });
   return { q, page, pageSize, filters, answer, families: (await families(library)).map(({ family }) => family) };
 };

@@ -1,8 +1,9 @@
 /** Papers, search and claims. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { getPaper, listClaims, listPapers, search, similarPapers } from '@working-papers/library';
+import { getPaper, listClaims, listPapers, SearchError, similarPapers } from '@working-papers/library';
 import { built, jsonSchema } from '@working-papers/methods';
 import { evidenceFor, methodOf } from '../papers.ts';
+import { searchShelf } from '../search.ts';
 import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
 
 const date = z
@@ -130,10 +131,12 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
   });
   api.openapi(find, async (c) => {
     const { q, wait, ...options } = c.req.valid('query');
-    const answer = await search(await c.env.locals.shelf(), q, {
+    const answer = await searchShelf(await c.env.locals.shelf(), q, {
       ...options,
       encoder: c.env.locals.encode,
       waitMs: wait ?? 100,
+    }).catch((problem: unknown) => {
+      throw problem instanceof SearchError ? badRequest(problem.message) : problem;
     });
     return c.json({ ...answer }, 200);
   });

@@ -1,13 +1,20 @@
 import { error, fail, redirect } from '@sveltejs/kit';
-import { getPaper, similarPapers } from '@working-papers/library';
+import { getPaper, search, similarPapers } from '@working-papers/library';
 import { createRun, listRuns, RunRequestError } from '@working-papers/runs';
-import { evidenceFor, formOf, methodOf, plotsOf, renderAbstract } from '$lib/server/papers.ts';
+import { abstractPieces, evidenceFor, formOf, methodOf, plotsOf } from '$lib/server/papers.ts';
 import type { Actions, PageServerLoad } from './$types';
 
 export const load: PageServerLoad = async ({ params, locals, url }) => {
   const library = await locals.shelf();
   const paper = await getPaper(library, params.slug);
-  if (!paper) error(404, `There is no paper "${params.slug.slice(0, 80)}" on this shelf.`);
+  if (!paper) {
+    const words = params.slug.slice(0, 80).replaceAll('-', ' ');
+    const { results } = await search(library, words, { limit: 1 });
+    error(404, {
+      message: `There is no paper at /papers/${params.slug.slice(0, 80)}.`,
+      near: results.map(({ slug, title }) => ({ slug, title })),
+    });
+  }
   if (paper.slug !== params.slug) redirect(308, `/papers/${paper.slug}${url.search}`);
   const [method, found, form, plots, runs, similar] = await Promise.all([
     methodOf(paper.slug),
@@ -22,9 +29,7 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
     claim: { ...claim },
     evidence: evidence[claim.id] ?? { verdict: 'not tested' as const },
   }));
-  const quotes = claims.flatMap(({ claim, evidence: { verdict } }) =>
-    claim.quote ? [{ id: claim.id, quote: claim.quote, verdict }] : [],
-  );
+  const quotes = claims.flatMap(({ claim }) => (claim.quote ? [{ id: claim.id, quote: claim.quote }] : []));
   const asked = url.searchParams.get('action') ?? undefined;
   const action =
     form && form.actions.length > 0
@@ -32,7 +37,7 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
       : undefined;
   return {
     paper,
-    abstract: await renderAbstract(paper.abstract, quotes),
+    abstract: abstractPieces(paper.abstract, quotes),
     claims,
     from: found?.from ?? 'shipped',
     remarks: [...(method?.remarks ?? [])],
@@ -45,14 +50,18 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
       lead,
       rows: rowsOf(spec),
     })),
-    runs: runs.runs.map(({ id, action: what, status, createdAt, message, experiment }) => ({
-      id,
-      action: what,
-      status,
-      createdAt,
-      message,
-      experiment,
-    })),
+    runs: runs.runs.map(
+      ({ id, action: what, status, createdAt, startedAt, endedAt, message, experiment, manifest }) => ({
+        id,
+        action: what,
+        status,
+        createdAt,
+        message,
+        experiment,
+        models: [...new Set(manifest?.models.map(({ reference }) => reference) ?? [])],
+        seconds: startedAt && endedAt ? (Date.parse(endedAt) - Date.parse(startedAt)) / 1000 : undefined,
+      }),
+    ),
     similar,
   };
 };

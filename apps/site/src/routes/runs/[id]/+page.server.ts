@@ -1,7 +1,9 @@
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper } from '@working-papers/library';
-import { cancelRun, commandLine, getRun, readEvents, repeatRun } from '@working-papers/runs';
+import { built, fieldsOf } from '@working-papers/methods';
+import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun } from '@working-papers/runs';
 import { after, emptyState } from '$lib/run-state.ts';
+import { methodOf } from '$lib/server/papers.ts';
 import { renderMarkdown } from '$lib/server/text.ts';
 import type { Actions, PageServerLoad } from './$types';
 
@@ -19,8 +21,31 @@ export const load: PageServerLoad = async ({ params, locals }) => {
   const texts = await Promise.all(
     state.texts.map(async ({ seq, markdown }) => ({ seq, html: await renderMarkdown(markdown) })),
   );
-  return { run, state, texts, title: paper?.title ?? run.slug, command: commandLine(run) };
+  const model = run.manifest?.models[0]?.reference ?? run.parameters.model;
+  return {
+    run,
+    state,
+    texts,
+    title: paper?.title ?? run.slug,
+    command: commandLine(run),
+    model: typeof model === 'string' ? model : undefined,
+    asked: await askedOf(run),
+  };
 };
+
+/** Every value that was asked for, under the name that the form gives it; long text is cut. */
+async function askedOf(run: Run): Promise<[string, string][]> {
+  const method = await methodOf(run.slug);
+  const fields = method && built(method) && !run.experiment ? fieldsOf(method, run.action) : [];
+  const titles = new Map(fields.map((field) => [field.name, field]));
+  const asked = Object.entries(run.parameters).filter(([name]) => name !== 'action' && name !== 'present');
+  return asked.map(([name, value]) => {
+    const text = Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : JSON.stringify(value);
+    const field = titles.get(name);
+    const title = field?.title ?? name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+    return [title, `${text.length > 120 ? `${text.slice(0, 117)} …` : text}${field?.unit ? ` ${field.unit}` : ''}`];
+  });
+}
 
 export const actions: Actions = {
   cancel: async ({ params, locals }) => {

@@ -1,0 +1,16 @@
+/** Measured values in the order in which the claim's rule names them, the one it is about first; the others after, by name. */
+import type { Rule, Value } from '@working-papers/methods/contract';
+
+/**
+ * A database's JSON forgets the order of keys, so "the first value" of stored evidence may be a baseline. `rule` must come from
+ * the descriptor, whose order is the author's.
+ */
+export function inRuleOrder(rule: Rule | undefined, values: Record<string, Value> | undefined): [string, Value][] {
+  const order = Object.keys(rule?.values ?? {});
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const entries = Object.entries(values ?? {});
+  return rule ? entries.sort(([a], [b]) => place(a) - place(b) || a.localeCompare(b)) : entries;
+}
+
+/** "titlesAndAbstracts" as words. */
+export const spaced = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
