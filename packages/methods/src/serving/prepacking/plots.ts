@@ -81,12 +81,13 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
         };
       });
   });
+  const bottom = Math.min(0.8, ...values.flatMap(({ predicted, low }) => [predicted, low]));
   const top = Math.max(1.5, ...values.flatMap(({ predicted, high }) => [predicted, high]));
   const x = {
     field: 'predicted',
     type: 'quantitative',
     title: 'predicted, times as fast as padded',
-    scale: { domain: [0.8, top], zero: false },
+    scale: { domain: [bottom, top], zero: false },
   };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -96,7 +97,7 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
       {
         data: {
           values: [
-            { predicted: 0.8, measured: 0.8 },
+            { predicted: bottom, measured: bottom },
             { predicted: top, measured: top },
           ],
         },
@@ -118,7 +119,7 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
         mark: { type: 'point', filled: true, size: 60 },
         encoding: {
           x,
-          y: { field: 'measured', type: 'quantitative', title: 'measured', scale: { domain: [0.8, top], zero: false } },
+          y: { field: 'measured', type: 'quantitative', title: 'measured', scale: { domain: [bottom, top], zero: false } },
           color: { field: 'strategy', type: 'nominal' },
           tooltip: [
             { field: 'pile' },
