@@ -119,7 +119,12 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
         mark: { type: 'point', filled: true, size: 60 },
         encoding: {
           x,
-          y: { field: 'measured', type: 'quantitative', title: 'measured', scale: { domain: [bottom, top], zero: false } },
+          y: {
+            field: 'measured',
+            type: 'quantitative',
+            title: 'measured',
+            scale: { domain: [bottom, top], zero: false },
+          },
           color: { field: 'strategy', type: 'nominal' },
           tooltip: [
             { field: 'pile' },
