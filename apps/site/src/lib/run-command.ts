@@ -17,6 +17,31 @@ export function initialValues(fields: readonly Field[]): FormValues {
   );
 }
 
+/**
+ * What was sent or run before, as a form shows it again: `raw` is a form's own entries (then an unticked box is one that is not there)
+ * or a run's parameters.
+ */
+export function valuesFrom(fields: readonly Field[], raw: Record<string, unknown>): FormValues {
+  const sent = raw.present !== undefined;
+  const text = (value: unknown) =>
+    typeof value === 'object' ? JSON.stringify(value) : String(value).replaceAll('\r\n', '\n');
+  const initial = initialValues(fields);
+  return Object.fromEntries(
+    fields.map((field) => {
+      const value = raw[field.name];
+      if (value === undefined || value === null) {
+        // An unticked box sends nothing, so in what a form sent its absence is an answer.
+        if (sent && field.type === 'boolean') return [field.name, false];
+        if (sent && field.type === 'array') return [field.name, []];
+        return [field.name, initial[field.name] ?? ''];
+      }
+      if (field.type === 'boolean') return [field.name, value === true || value === 'true'];
+      if (field.type === 'array') return [field.name, (Array.isArray(value) ? value : [value]).map(text)];
+      return [field.name, text(value)];
+    }),
+  );
+}
+
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 export function commandFor(
@@ -24,6 +49,7 @@ export function commandFor(
   action: string | undefined,
   fields: readonly Field[],
   values: FormValues,
+  seed: string,
 ): string {
   const initial = initialValues(fields);
   const flags = fields.flatMap((field) => {
@@ -34,7 +60,9 @@ export function commandFor(
     if (Array.isArray(value)) return value.map((item) => `${flag} ${quoted(item)}`);
     return [`${flag} ${quoted(value)}`];
   });
-  return ['npx papers run', slug, ...(action ? [action] : []), ...flags]
+  // Always: without one the command draws a seed, and would be another run than the form's.
+  const seeded = [`--seed ${quoted(seed === '' ? '0' : seed)}`];
+  return ['npx papers run', slug, ...(action ? [action] : []), ...flags, ...seeded]
     .join(' \\\n  ')
     .replace(`run \\\n  ${slug}`, `run ${slug}`)
     .replace(`${slug} \\\n  ${action}`, `${slug} ${action}`);
@@ -45,6 +73,7 @@ export function typescriptFor(
   action: string | undefined,
   fields: readonly Field[],
   values: FormValues,
+  seed: string,
 ): string {
   const initial = initialValues(fields);
   const given: Record<string, unknown> = action ? { action } : {};
@@ -60,6 +89,7 @@ const library = await openLibrary({ dataFolder: 'data' });
 const run = await createRun(library, {
   slug: '${slug}',
   parameters: ${JSON.stringify(given)},
+  seed: ${Number(seed) || 0},
 });
 for await (const { event } of followEvents(library, run.id, 0))
   console.log(event);`;

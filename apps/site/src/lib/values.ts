@@ -1,5 +1,5 @@
 /** Measured values in the order in which the claim's rule names them, the one it is about first; the others after, by name. */
-import type { Rule, Value } from '@working-papers/methods/contract';
+import type { PaperValue, Rule, Value } from '@working-papers/methods/contract';
 
 /**
  * A database's JSON forgets the order of keys, so "the first value" of stored evidence may be a baseline. `rule` must come from
@@ -14,3 +14,7 @@ export function inRuleOrder(rule: Rule | undefined, values: Record<string, Value
 
 /** "titlesAndAbstracts" as words. */
 export const spaced = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+
+/** The paper's number where it is one and stands in the unit of ours, else undefined: only then may both stand on one axis. */
+export const comparable = (paper: PaperValue, value: Value): number | undefined =>
+  /^\d[\d,.]*$/.test(paper.value) && paper.unit === value.unit ? Number(paper.value.replaceAll(',', '')) : undefined;

@@ -1,6 +1,6 @@
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper, search, similarPapers } from '@working-papers/library';
-import { createRun, listRuns, RunRequestError } from '@working-papers/runs';
+import { createRun, getRun, listRuns, RunRequestError } from '@working-papers/runs';
 import { abstractPieces, evidenceFor, formOf, methodOf, plotsOf } from '$lib/server/papers.ts';
 import type { Actions, PageServerLoad } from './$types';
 
@@ -35,8 +35,12 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
     form && form.actions.length > 0
       ? (form.actions.find((name) => name === asked) ?? form.defaultAction ?? form.actions[0])
       : undefined;
+  const from = url.searchParams.get('from');
+  const before = from ? await getRun(library, from) : undefined;
+  const again = before && before.slug === paper.slug && !before.experiment && before.action === action;
   return {
     paper,
+    entered: again ? { ...before.parameters, seed: before.seed } : undefined,
     abstract: abstractPieces(paper.abstract, quotes),
     claims,
     from: found?.from ?? 'shipped',
