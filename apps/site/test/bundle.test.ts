@@ -1,4 +1,5 @@
 /** No engine code in the browser's files, and none loaded by the web process. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,3 +16,16 @@ it('sends no engine code to the browser', () => {
       expect(text.includes(trace), `${name} holds ${trace}`).toBe(false);
   }
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'loads no engine code in the web process (reads /proc, so on Linux only)',
+  () => {
+    // What the server side imports of the other rooms, in a process of its own; native code shows in its memory map.
+    const rooms = ['methods', 'library', 'runs'].map((room) => `await import('@working-papers/${room}')`).join('; ');
+    const script = `${rooms}; console.log((await import('node:fs')).readFileSync('/proc/self/maps', 'utf8'))`;
+    const site = fileURLToPath(new URL('..', import.meta.url));
+    const maps = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: site, encoding: 'utf8' });
+    expect(maps).toContain('node');
+    expect(maps).not.toMatch(/onnxruntime|koffi/);
+  },
+);

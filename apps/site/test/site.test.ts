@@ -198,10 +198,18 @@ describe('who holds the key', () => {
   });
 
   it('is shown what is wrong with a form, with everything that was entered', async () => {
-    await page.goto(`${instance.address}/papers/moral-direction?action=score#run`);
-    await page.fill('#f-phrases', '');
+    await page.goto(instance.keyed);
+    await page.goto(`${instance.address}/papers/prepacking#run`);
+    await page.fill('#f-prompts', 'A prompt of my own.');
+    await page.click('summary:has-text("the seed")');
+    await page.fill('#f-seed', '7');
+    for (const box of await page.locator('input[type=checkbox][name=compare]').all()) await box.uncheck();
     await page.click('button:has-text("Run it")');
-    await page.waitForURL(/\/(runs|papers)\//);
+    await page.waitForSelector('.wrong[role=alert]');
+    expect(page.url()).toContain('/papers/prepacking');
+    expect(await page.inputValue('#f-prompts')).toBe('A prompt of my own.');
+    expect(await page.inputValue('#f-seed')).toBe('7');
+    expect(await page.locator('input[name=compare]:checked').count()).toBe(0);
     const answer = await fetch(`${instance.address}/api/v1/runs`, {
       method: 'POST',
       headers: {

@@ -6,11 +6,8 @@ import { built } from './descriptor.ts';
 import { descriptorOf, roomFolder } from './registry.ts';
 import { verdict } from './rules.ts';
 
-/** Why a claim without recorded evidence was not tested. */
-function reasonOf(method: Method, claim: Claim): string {
-  if (claim.note) return claim.note;
-  return built(method) ? 'Not measured yet.' : 'Method not built yet.';
-}
+/** Why a claim for which nothing else is said was not tested. */
+const reasonOf = (method: Method): string => (built(method) ? 'Not measured yet.' : 'Method not built yet.');
 
 /**
  * `recorded` (a room's evidence.json, or nothing) as it is shown: an entry for every claim, its verdict computed from the values by
@@ -21,7 +18,8 @@ export function judge(method: Method, recorded?: Partial<Evidence>): Evidence {
   for (const claim of method.claims) {
     const entry = recorded?.claims && Object.hasOwn(recorded.claims, claim.id) ? recorded.claims[claim.id] : undefined;
     const judged = verdict(claim.rule, entry?.values, entry?.stage ?? '');
-    const reason = judged === 'not tested' && !entry?.note ? { note: reasonOf(method, claim) } : {};
+    // The descriptor's own reason wins over a recorded one, which may be older than it.
+    const reason = judged === 'not tested' ? { note: claim.note ?? entry?.note ?? reasonOf(method) } : {};
     claims[claim.id] = { ...entry, verdict: judged, ...reason };
   }
   return { paper: method.slug, plots: recorded?.plots ?? [], claims };

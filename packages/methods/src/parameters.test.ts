@@ -84,6 +84,14 @@ describe('parseParameters', () => {
     expect(parsed(packing, { model: 'm', present: ['batch', 'unknown'] })).toMatchObject({ exact: true, batch: 16 });
   });
 
+  it('reads a list of boxes named in `present`, with none ticked, as empty, and one without boxes as absent', () => {
+    expect(parsed(packing, { model: 'm', present: 'methods' })).toMatchObject({ methods: [] });
+    expect(parsed(packing, { model: 'm', present: ['methods'], methods: 'sorted' })).toMatchObject({
+      methods: ['sorted'],
+    });
+    expect(parsed(packing, { model: 'm', present: 'lengths' })).not.toHaveProperty('lengths');
+  });
+
   it('gives back what it was given, as text or as values', () => {
     const valid = fc.record({
       model: fc.string({ minLength: 1 }),

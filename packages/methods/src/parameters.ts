@@ -149,7 +149,8 @@ export function checkParameters(method: Method): void {
 
 /**
  * Reads parameters from flags, a form or a JSON body. Strings become values by the field's JSON type; an empty string is absent;
- * a list comes by repetition; booleans named in the hidden `present` field and not sent are false. `defaultAction` is filled in.
+ * a list comes by repetition; what is named in the hidden `present` field and not sent is
+ * false, or for a list of boxes empty. `defaultAction` is filled in.
  */
 export function parseParameters<P = Record<string, unknown>>(method: Method, raw: Raw): Parsed<P> {
   if (!method.parameters)
@@ -184,6 +185,8 @@ export function parseParameters<P = Record<string, unknown>>(method: Method, raw
   for (const name of ticked) {
     const field = fields.find((candidate) => candidate.name === name);
     if (field?.type === 'boolean' && value[field.name] === undefined) value[field.name] = false;
+    // A list of boxes with none ticked is an empty list, not the default.
+    if (field?.type === 'array' && field.options && value[field.name] === undefined) value[field.name] = [];
   }
   const result = variantOf(method, action).safeParse(value);
   if (!result.success)

@@ -1,5 +1,5 @@
 /** How a run's process ended, in words: status and sentence. */
-import type { HeavyExit } from '@working-papers/runtime/node';
+import type { HeavyExit } from '@working-papers/runtime/processes';
 import type { Limits, RunStatus } from './types.ts';
 
 /** Why a worker stops a run. `taken`: it is marked lost already, and its end is stored. */

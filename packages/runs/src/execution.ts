@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { descriptorOf, roomFolder } from '@working-papers/methods';
 import type { RunEvent } from '@working-papers/methods/contract';
-import { type HeavyProcess, spawnHeavy } from '@working-papers/runtime/node';
+import { type HeavyProcess, spawnHeavy } from '@working-papers/runtime/processes';
 import { artifactFolder, storeArtifact } from './artifacts.ts';
 import type { ChildMessage, StartMessage } from './child/messages.ts';
 import { cleanEvent } from './clean.ts';

@@ -33,6 +33,7 @@ export function plotConfig(options: { dark?: boolean } = {}): Config {
     font: 'Source Sans 3',
     padding: 0,
     view: { stroke: null },
+    header: { labelColor: inks.text, titleColor: inks.text, labelFontSize: 13, titleFontSize: 13 },
     axis: {
       labelFontSize: 13,
       labelColor: inks.faint,

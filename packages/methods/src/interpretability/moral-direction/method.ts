@@ -1,5 +1,6 @@
 /** `papers run moral-direction fit | score | generate`: find a direction in an encoder, rank phrases along it, write along it. */
 import { pearson, spearman } from '@working-papers/measures';
+import { writeText } from '../../artifact-text.ts';
 import type { Estimate, Machine, RunContext } from '../../contract.ts';
 import { coordinate, score } from './direction.ts';
 import { directionOf, embedActions, fit, openEncoder } from './encoder.ts';
@@ -223,12 +224,6 @@ async function listOf(input: string, context: RunContext): Promise<string[]> {
       );
   }
   return words;
-}
-
-async function writeText(context: RunContext, name: string, mediaType: string, text: string): Promise<void> {
-  const sink = context.write(name, mediaType);
-  await sink.write(text);
-  await sink.close();
 }
 
 /** Sentences a second measured on two cores: about 400 short ones; a guided step encodes topK texts. */

@@ -1,4 +1,5 @@
 /** Times the strategies against each other: the same model, the same program, in turn, round after round. */
+import { median } from '@working-papers/measures';
 import type { DecoderModel, EncoderModel } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
 import { type BatchOptions, batchesOf, rowsOf, slotsOf, tokensOf } from './batches.ts';
@@ -108,19 +109,9 @@ export function shapeOf(model: DecoderModel | EncoderModel) {
   return { parameters: model.parameters - Number(config.vocab_size) * hidden, layers, heads, headDim };
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 /** Median with the smallest and largest round: with a handful of rounds their range is the honest interval. */
 export const spread = (values: readonly number[]) => ({
   value: median(values),
   low: Math.min(...values),
   high: Math.max(...values),
 });
-
-/** Ratio of two strategies round by round (they were measured in turn), as a median with its range. */
-export const ratio = (one: Measured, other: Measured) =>
-  spread(one.seconds.map((seconds, round) => seconds / other.seconds[round]!));

@@ -1,5 +1,7 @@
 /** `papers run prepacking`: prefill a pile of prompts four ways, prove that the packed caches are exact, and continue from them. */
+
 import type { DecoderModel, Model } from '@working-papers/models';
+import { writeText } from '../../artifact-text.ts';
 import type { Estimate, Machine, RunContext } from '../../contract.ts';
 import { measure } from './measure.ts';
 import { planPacking } from './packing.ts';
@@ -56,7 +58,7 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
       setting: model.reference,
       spec: speedPlot([{ pile: 'your prompts', measured }]),
     });
-  await writeFile(
+  await writeText(
     context,
     'plan.json',
     'application/json',
@@ -66,7 +68,7 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
       1,
     ),
   );
-  await writeFile(
+  await writeText(
     context,
     'timing.csv',
     'text/csv',
@@ -204,12 +206,6 @@ async function continueAll(
     ],
     rows: shown,
   });
-}
-
-async function writeFile(context: RunContext, name: string, mediaType: string, text: string): Promise<void> {
-  const sink = context.write(name, mediaType);
-  await sink.write(text);
-  await sink.close();
 }
 
 /** Rough: a token costs two operations a parameter; two cores do about 1.5e11 a second. */

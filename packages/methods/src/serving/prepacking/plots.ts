@@ -1,6 +1,7 @@
 /** The two pictures of prepacking: what the batches look like, and what they cost. Vega-Lite with inline values. */
+import { median } from '@working-papers/measures';
 import { rowsOf, slotsOf } from './batches.ts';
-import { type Measured, median, spread } from './measure.ts';
+import { type Measured, spread } from './measure.ts';
 
 const names: Record<string, string> = {
   padded: 'padded',

@@ -99,13 +99,18 @@ export const actions: Actions = {
         entered: raw,
       });
     const { seed, action, ...parameters } = raw;
+    const wanted = typeof seed === 'string' && seed.trim() !== '' ? Number(seed) : 0;
+    if (!Number.isSafeInteger(wanted) || wanted < 0) {
+      const message = `The seed is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}; got "${String(seed).slice(0, 40)}".`;
+      return fail(400, { message, errors: [{ field: 'seed', message }], entered: raw });
+    }
     let id: string;
     try {
       const run = await createRun(await locals.shelf(), {
         slug: params.slug,
         action: typeof action === 'string' && action !== '' ? action : undefined,
         parameters,
-        seed: typeof seed === 'string' && /^\d{1,15}$/.test(seed) ? Number(seed) : 0,
+        seed: wanted,
       });
       id = run.id;
     } catch (problem) {
