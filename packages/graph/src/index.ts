@@ -58,7 +58,7 @@ export {
   topK,
   trilu,
 } from './operations/indexing.ts';
-export { matmul } from './operations/matmul.ts';
+export { type GemmOptions, gemm, matmul } from './operations/matmul.ts';
 export { layerNorm, logSoftmax, type NormOptions, rmsNorm, softmax } from './operations/normalisation.ts';
 export {
   dequantizeLinear,

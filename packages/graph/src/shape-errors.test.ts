@@ -8,6 +8,7 @@ import {
   expand,
   gather,
   gatherElements,
+  gemm,
   input,
   layerNorm,
   matmul,
@@ -51,6 +52,9 @@ const cases: [() => Tensor | Tensor[] | { values: Tensor }, string][] = [
   [() => not(m), 'not takes a bool tensor; got float32 [5, 6].'],
   [() => where(m, m, 0), 'where takes a bool condition; got float32 [5, 6]. Compare or cast it first.'],
   [() => matmul(x, m), 'matmul cannot multiply [batch, 3, 4] by [5, 6]: the inner dimensions 4 and 5 differ.'],
+  [() => gemm(m, m, m), 'gemm cannot multiply [5, 6] by [5, 6]: the inner dimensions 6 and 5 differ.'],
+  [() => gemm(x, m, m), 'gemm takes two matrices; got [batch, 3, 4] and [5, 6].'],
+  [() => gemm(m, m, input('c', 'float32', [7, 6]), { transposeB: true }), 'gemm cannot broadcast [5, 5] with [7, 6]'],
   [() => matmul(x, input('y', 'float32', ['other', 4, 2])), 'matmul cannot broadcast [batch] with [other]'],
   [() => reshape(m, [4, 7]), 'reshape cannot turn [5, 6] (30 elements) into [4, 7] (28).'],
   [

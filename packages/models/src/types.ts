@@ -150,6 +150,18 @@ export interface NextToken {
   readonly ids: readonly number[];
   /** A copy of the logits `[rows, vocabulary]`. */
   logits(): Float32Array;
+  /** The most probable tokens of row 0, found without copying the logits; absent where a prefill already copied them. */
+  likeliest?(temperature: number): Promise<Likeliest>;
+}
+
+/** The most probable next tokens and their share of the whole. */
+export interface Likeliest {
+  /** By falling logit, equal ones by id. */
+  readonly ids: readonly number[];
+  /** Of {@link ids}. */
+  readonly logits: Float32Array;
+  /** Sum of exp((logit - largest logit) / temperature) over the whole vocabulary. */
+  readonly mass: number;
 }
 
 export interface DenseInput {

@@ -30,6 +30,8 @@ export interface ProgramOptions {
   optimisation?: 'none' | 'all';
   /** Plans memory by the first run's shapes (faster); turn off for training graphs, which it makes twice as big. Default true. */
   memoryPatterns?: boolean;
+  /** Writes the time of every node of every run to `<profile>_<date>.json` (Chrome trace events) when the program is released. Not on Windows. */
+  profile?: string;
   signal?: AbortSignal;
   /** Names the program in error sentences. */
   label?: string;

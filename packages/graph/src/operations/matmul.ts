@@ -41,3 +41,42 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   const product = apply(matmulRule, [row ? unsqueeze(a, 0) : a, column ? unsqueeze(b, 1) : b]);
   return squeeze(product, [...(row ? [-2] : []), ...(column ? [-1] : [])]);
 }
+
+export interface GemmOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+const gemmRule = rule<readonly [Tensor, Tensor, Tensor], GemmOptions>({
+  name: 'gemm',
+  infer: ([a, b, c], { transposeA, transposeB }) => {
+    checkSameType('gemm', a, b, c);
+    if (a.shape.length !== 2 || b.shape.length !== 2) {
+      throw new ShapeError(`gemm takes two matrices; got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+    }
+    const flip = ({ shape }: Tensor, transposed?: boolean) => (transposed ? [shape[1]!, shape[0]!] : shape);
+    const shape = productShape('gemm', flip(a, transposeA), flip(b, transposeB));
+    if (formatShape(broadcastShapes(shape, c.shape, 'gemm')) !== formatShape(shape)) {
+      throw new ShapeError(`gemm: ${formatShape(c.shape)} cannot be added to a product ${formatShape(shape)}.`);
+    }
+    return [{ dtype: a.dtype, shape }];
+  },
+  gradient: ({ inputs: [a, b, c], gradient: g, attributes: { transposeA, transposeB } }) => {
+    const right = transposeB ? b : matrixTranspose(b);
+    const left = transposeA ? a : matrixTranspose(a);
+    const da = matmul(g, right);
+    const db = matmul(left, g);
+    return [transposeA ? matrixTranspose(da) : da, transposeB ? matrixTranspose(db) : db, sumTo(g, c)];
+  },
+  onnx: {
+    type: 'Gemm',
+    attributes: ({ transposeA, transposeB }) => ({
+      transA: { int: transposeA ? 1 : 0 },
+      transB: { int: transposeB ? 1 : 0 },
+    }),
+  },
+});
+
+/** `a @ b + c` in one kernel: matrices `[m, k]`, `[k, n]` (either transposed on the fly) and `c` broadcast to `[m, n]`. */
+export const gemm = (a: Tensor, b: Tensor, c: Tensor, options: GemmOptions = {}): Tensor =>
+  apply(gemmRule, [a, b, c], options);

@@ -77,6 +77,12 @@ export function llama(modelConfig: ModelConfig, weights: WeightSource, input: Ll
   let stream = embed(config, weights, input);
   if (parts.positions.embed) stream = parts.positions.embed(stream, required(input.positions));
   stream = tap('embedding', stream);
+  const shape = stream.shape.slice(0, 2);
+  // A step's kernels see [tokens, features]; attention alone needs the rows.
+  const flat = input.cache !== undefined && !input.tap && parts.mlp === gatedMlp;
+  if (flat) stream = reshape(stream, [-1, config.hidden]);
+  const apart = (x: Tensor) => (flat ? reshape(x, [...shape, x.shape.at(-1)!]) : x);
+  const together = (x: Tensor) => (flat ? reshape(x, [-1, x.shape.at(-1)!]) : x);
   let normed = parts.norm(stream, gain('model.layers.0.input_layernorm.weight'), { epsilon: config.epsilon });
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
@@ -88,10 +94,12 @@ export function llama(modelConfig: ModelConfig, weights: WeightSource, input: Ll
     const attended = parts.attention({
       config,
       layer,
-      qkv: weights.linear(
-        tap(`${block}.attention.input`, normed), // [rows, sequence, hidden]
-        ['q_proj', 'k_proj', 'v_proj'].map((name) => `${prefix}.self_attn.${name}.weight`),
-        weights.has(biases[0]!) ? biases : undefined,
+      qkv: apart(
+        weights.linear(
+          tap(`${block}.attention.input`, normed), // [rows, sequence, hidden]
+          ['q_proj', 'k_proj', 'v_proj'].map((name) => `${prefix}.self_attn.${name}.weight`),
+          weights.has(biases[0]!) ? biases : undefined,
+        ),
       ), // [rows, sequence, (heads + 2 kvHeads) headDim]
       positionIds: input.positions,
       positions: parts.positions,
@@ -106,7 +114,7 @@ export function llama(modelConfig: ModelConfig, weights: WeightSource, input: Ll
     });
     keys.push(attended.key);
     values.push(attended.value);
-    const heads = tap(`${block}.attention.heads`, attended.output); // [rows, sequence, heads headDim]
+    const heads = together(tap(`${block}.attention.heads`, attended.output)); // [rows, sequence, heads headDim]
     const attention = linear(weights, heads, `${prefix}.self_attn.o_proj`); // [rows, sequence, hidden]
 
     [normed, stream] = addNorm(
@@ -132,7 +140,7 @@ export function llama(modelConfig: ModelConfig, weights: WeightSource, input: Ll
     );
   }
 
-  const hidden = tap('norm', normed);
+  const hidden = apart(tap('norm', normed));
   const head = config.tiedHead || !weights.has('lm_head.weight') ? 'model.embed_tokens.weight' : 'lm_head.weight';
   const logits = tap('logits', weights.linear(wanted(hidden, input.logitsAt ?? 'all'), head));
   return { logits, hidden, keys, values };

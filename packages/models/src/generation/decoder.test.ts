@@ -108,6 +108,23 @@ describe('cache', () => {
   });
 });
 
+test('the likeliest tokens of a step are those of its logits', async () => {
+  const cache = model.createCache(8);
+  await model.prefill(cache, tokens(4));
+  const next = await model.step(cache, [5]);
+  const logits = next.logits();
+  const { ids, logits: values, mass } = await next.likeliest!(0.7);
+  const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+  expect(ids).toEqual(order);
+  expect(Array.from(values)).toEqual(order.map((id) => logits[id]!));
+  const top = Math.max(...logits);
+  expect(mass).toBeCloseTo(
+    logits.reduce((sum, value) => sum + Math.exp((value - top) / 0.7), 0),
+    3,
+  );
+  cache.release();
+});
+
 describe('scores', () => {
   test('nll and perplexity follow from the logits in double precision', async () => {
     const ids = tokens(200);

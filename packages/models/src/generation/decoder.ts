@@ -7,6 +7,7 @@ import { BoundRun, chunkLength, compileDecoder, compileScorer } from './decoder-
 import { compileDense, runDense } from './dense.ts';
 import { generate } from './generate.ts';
 import { DeviceCache } from './kv-cache.ts';
+import { compileLikeliest, LikeliestRun } from './likeliest.ts';
 import { scoring } from './scoring.ts';
 import { checkIds } from './token-ids.ts';
 
@@ -29,6 +30,10 @@ export async function createDecoder(
     (label) => compileScorer(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
     'scorer',
   );
+  const likeliestProgram = later(
+    (label) => compileLikeliest(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
+    'likeliest tokens',
+  );
   const dense = later(
     (label) =>
       compileDense(runtime, facts.config, config, graphWeights, parts, { ...programOptions(label), signal: undefined }),
@@ -47,9 +52,20 @@ export async function createDecoder(
   };
   const bound = (cache: DeviceCache, sequence: number, at: number[]) =>
     new BoundRun(runtime, program, cache, config.vocabulary, sequence, at);
-  const answer = (run: BoundRun): NextToken => ({
+  const likeliest = new WeakMap<BoundRun, LikeliestRun>();
+  const answer = (run: BoundRun, cache: DeviceCache): NextToken => ({
     ids: Array.from(run.next.read() as BigInt64Array, Number),
     logits: () => run.logits.read() as Float32Array,
+    likeliest: async (temperature) => {
+      const program = await likeliestProgram();
+      let search = likeliest.get(run);
+      if (!search) {
+        search = new LikeliestRun(runtime, program, run.logits);
+        likeliest.set(run, search);
+        cache.owned.push(search);
+      }
+      return search.run(temperature);
+    },
   });
 
   const stepRun = (cache: DeviceCache): BoundRun => {
@@ -109,7 +125,7 @@ export async function createDecoder(
     checkIds(ids, config.vocabulary, 1);
     const run = stepRun(cache);
     await run.run(ids, signal);
-    return answer(run);
+    return answer(run, cache);
   };
 
   const createCache: DecoderModel['createCache'] = (capacity, rows = 1) =>

@@ -1,5 +1,6 @@
 import type { DecoderModel, GeneratedToken, GenerateOptions, GenerationResult, NextToken } from '../types.ts';
-import { type Choice, sample, seededUniform } from './sampling.ts';
+import { likeliestCount } from './likeliest.ts';
+import { type Choice, sample, sampleLikeliest, seededUniform } from './sampling.ts';
 import { stopFilter } from './stop-texts.ts';
 
 type Generator = Pick<DecoderModel, 'tokenizer' | 'contextLength' | 'createCache' | 'prefill' | 'step'> & {
@@ -109,13 +110,20 @@ type Chooser = (
   step: number,
 ) => Promise<{ id: number; logProbability?: number }> | { id: number; logProbability?: number };
 
-/** Greedy without a processor takes the graph's own choice; everything else looks at the logits. */
+/**
+ * Greedy takes the graph's own choice, and sampling draws among the likeliest tokens that a graph found; JavaScript sees
+ * all logits where a processor wants them or the draw falls beyond those tokens.
+ */
 function chooser(options: GenerateOptions): Chooser {
   const { temperature = 0, topK = 0, topP = 1, seed = 0, processLogits } = options;
   if (temperature === 0 && !processLogits) return (next) => ({ id: next.ids[0]! });
   const uniform = seededUniform(seed);
   return async (next, ids, step): Promise<Choice | { id: number }> => {
     options.signal?.throwIfAborted();
+    if (!processLogits && topK <= likeliestCount && next.likeliest) {
+      const likeliest = await next.likeliest(temperature);
+      return sampleLikeliest(likeliest, next.logits, { temperature, topK, topP }, uniform());
+    }
     const logits = next.logits();
     if (processLogits) await processLogits(logits, { ids, step });
     return temperature === 0 ? { id: greedy(logits) } : sample(logits, { temperature, topK, topP }, uniform);

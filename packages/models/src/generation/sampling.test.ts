@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sample, seededUniform } from './sampling.ts';
+import { sample, sampleLikeliest, seededUniform } from './sampling.ts';
 import { stopFilter } from './stop-texts.ts';
 
 describe('sampling', () => {
@@ -46,6 +46,38 @@ describe('sampling', () => {
         },
       ),
     );
+  });
+
+  test('among the likeliest tokens, the same distribution as over all of them, whatever the list leaves out', () => {
+    const uniform = seededUniform(5);
+    const values = Float32Array.from({ length: 30 }, () => 4 * uniform());
+    const order = Array.from(values.keys()).sort((a, b) => values[b]! - values[a]!);
+    const draws = 40000;
+    for (const options of [
+      { temperature: 0.7, topK: 0, topP: 1 },
+      { temperature: 1, topK: 0, topP: 0.3 },
+      { temperature: 1, topK: 0, topP: 0.95 },
+      { temperature: 1.3, topK: 5, topP: 0.8 },
+    ]) {
+      const top = values[order[0]!]!;
+      const mass = values.reduce((sum, value) => sum + Math.exp((value - top) / options.temperature), 0);
+      const ids = order.slice(0, 8);
+      const likeliest = { ids, logits: Float32Array.from(ids, (id) => values[id]!), mass };
+      const difference = new Float64Array(30);
+      for (let i = 0; i < draws; i++) {
+        const choice = sampleLikeliest(likeliest, () => values, options, uniform());
+        const whole = sample(values, options, uniform);
+        difference[choice.id]! += 1 / draws;
+        difference[whole.id]! -= 1 / draws;
+        if (i < 50) {
+          const same = Array.from({ length: 400 }, () => sample(values, options, uniform)).find(
+            ({ id }) => id === choice.id,
+          );
+          if (same) expect(choice.logProbability).toBeCloseTo(same.logProbability, 6);
+        }
+      }
+      expect(Math.max(...difference.map(Math.abs))).toBeLessThan(0.012);
+    }
   });
 
   test('nothing to choose from is said', () => {

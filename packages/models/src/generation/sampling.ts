@@ -1,4 +1,5 @@
 /** How the next token is drawn from logits: temperature, top-k, top-p, with a seed. */
+import type { Likeliest } from '../types.ts';
 
 /** A token and how likely it was under the distribution it was drawn from. */
 export interface Choice {
@@ -59,6 +60,42 @@ export function sample(logits: Float32Array, options: SamplingOptions, uniform: 
   let total = 0;
   while (kept < candidates.length && (total < nucleus || kept === 0)) total += weigh(candidates[kept++]!);
   return draw(candidates.slice(0, kept), weigh, total, uniform);
+}
+
+/**
+ * The same distribution as {@link sample}'s, drawn with one uniform number `u` among the likeliest tokens. All `logits`
+ * are asked for only when a nucleus is wider than those tokens, or when `u` falls beyond them.
+ */
+export function sampleLikeliest(
+  likeliest: Likeliest,
+  logits: () => Float32Array,
+  options: SamplingOptions,
+  u: number,
+): Choice {
+  const { temperature, topK, topP } = options;
+  const { ids, logits: values } = likeliest;
+  const top = values[0]!;
+  if (!Number.isFinite(top)) throw new Error('No token may be chosen: every logit is -Infinity or not a number.');
+  const places = Array.from(topK > 0 ? ids.slice(0, topK) : ids, (_, place) => place);
+  const weigh = (place: number) => Math.exp((values[place]! - top) / temperature);
+  const listed = massOf(places, weigh);
+  const mass = topK > 0 ? listed : Math.max(likeliest.mass, listed);
+  let kept = 0;
+  let total = 0;
+  while (kept < places.length && (total < topP * mass || kept === 0)) total += weigh(kept++);
+  if (total < topP * mass && topP < 1) return sample(logits(), options, () => u);
+  if (topK > 0 || topP < 1 || u * mass < listed) {
+    const { id: place, logProbability } = draw(places.slice(0, kept), weigh, topP < 1 ? total : mass, () => u);
+    return { id: ids[place]!, logProbability };
+  }
+  // Beyond the likeliest: the others in the order of their ids.
+  const known = new Set(ids);
+  const every = logits();
+  const others = Array.from(every.keys()).filter((id) => !known.has(id));
+  const weighOther = (id: number) => Math.exp((every[id]! - top) / temperature);
+  const other = draw(others, weighOther, mass, () => u - listed / mass);
+  // Rounding of the mass may leave a draw behind the last token.
+  return other.id >= 0 ? other : { id: ids.at(-1)!, logProbability: Math.log(weigh(places.length - 1) / mass) };
 }
 
 function massOf(ids: Iterable<number>, weigh: (id: number) => number): number {

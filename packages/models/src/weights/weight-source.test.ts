@@ -71,8 +71,19 @@ describe.each(['Q4_0', 'Q4_1', 'Q8_0'] as const)('%s', (type) => {
     const tensors = new Map([tensor, other, blockTensor('four', 'Q4_0', 1, 32)].map((one) => [one.name, one]));
     const source = weightSource(tensors, weights);
     const rows = input('x', 'float32', ['rows', columns]);
-    const program = await runtime.compile({ one: source.linear(rows, 'w'), both: source.linear(rows, ['w', 'v']) });
-    const answer = await program.run({ x: { dtype: 'float32', shape: [3, columns], data: x } });
+    const batch = input('batch', 'float32', ['batch', 'sequence', columns]);
+    const program = await runtime.compile({
+      one: source.linear(rows, 'w'),
+      both: source.linear(rows, ['w', 'v']),
+      batched: source.linear(batch, 'w'),
+    });
+    const answer = await program.run({
+      x: { dtype: 'float32', shape: [3, columns], data: x },
+      batch: { dtype: 'float32', shape: [1, 3, columns], data: x },
+    });
+    expect(relative(answer.batched!.data as Float32Array, Array.from(answer.one!.data as Float32Array))).toBeLessThan(
+      1e-6,
+    );
     // The kernels round x to 8 bits a block: 1/254 of a block's largest value at most, half that and less on average.
     const bound = weights === 'fp32' ? 1e-6 : 0.01;
     expect(relative(answer.one!.data as Float32Array, expectedProduct([tensor]))).toBeLessThan(bound);

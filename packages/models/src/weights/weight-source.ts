@@ -4,11 +4,11 @@ import {
   concat,
   type Dimension,
   gather,
+  gemm,
   initializer,
   matMulNBits,
   matmul,
   mul,
-  reduceSum,
   reshape,
   sub,
   type Tensor,
@@ -95,6 +95,7 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
     const offsets = make(`${name}:offsets`, 'float32', [blocks, rows], () =>
       raw(transpose(packed('offsets').offsets!, rows, blocks)),
     );
+    if (x.shape.length === 2) return gemm(blockSums(x, blocks), offsets, y);
     return add(y, matmul(blockSums(x, blocks), offsets));
   };
 
@@ -102,11 +103,19 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
   const blockSums = (x: Tensor, blocks: number): Tensor => {
     let sum = sums.get(x);
     if (!sum) {
-      sum = reduceSum(reshape(x, [...x.shape.slice(0, -1), blocks, blockSize]), [-1]);
+      sum = matmul(x, blockOnes(blocks));
       sums.set(x, sum);
     }
     return sum;
   };
+
+  /** `[blocks * 32, blocks]`: ones where a column's block is, so that a product with it sums each block. */
+  const blockOnes = (blocks: number): Tensor =>
+    make(`ones:${blocks}`, 'float32', [blocks * blockSize, blocks], () => {
+      const ones = new Float32Array(blocks * blockSize * blocks);
+      for (let row = 0; row < blocks * blockSize; row++) ones[row * blocks + Math.floor(row / blockSize)] = 1;
+      return raw(ones);
+    });
 
   const linear = (x: Tensor, names: string | readonly string[], bias?: string | readonly string[]): Tensor => {
     const parts = (typeof names === 'string' ? [names] : names).map(find);

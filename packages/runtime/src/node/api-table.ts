@@ -20,6 +20,7 @@ export const apiTable: readonly { name: keyof Api; index: number; prototype: str
       'void* Run(void* session, void* options, void* inputNames, void* inputs, size_t inputCount, void* outputNames, size_t outputCount, void* outputs)',
   },
   { name: 'CreateSessionOptions', index: 10, prototype: 'void* CreateSessionOptions(_Out_ void** options)' },
+  { name: 'EnableProfiling', index: 14, prototype: 'void* EnableProfiling(void* options, str prefix)' },
   { name: 'DisableMemPattern', index: 17, prototype: 'void* DisableMemPattern(void* options)' },
   {
     name: 'SetSessionGraphOptimizationLevel',
@@ -112,6 +113,7 @@ export interface Api {
     ) => Pointer
   >;
   CreateSessionOptions: Native<(options: Out<Pointer>) => Pointer>;
+  EnableProfiling: Native<(options: Pointer, prefix: string) => Pointer>;
   DisableMemPattern: Native<(options: Pointer) => Pointer>;
   SetSessionGraphOptimizationLevel: Native<(options: Pointer, level: number) => Pointer>;
   SetIntraOpNumThreads: Native<(options: Pointer, threads: number) => Pointer>;

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { initializer, input, matmul } from '@working-papers/graph';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -289,4 +292,24 @@ describe('asynchronous runs', () => {
     setTimeout(() => control.abort(), 5);
     await expect(loading).rejects.toThrow('aborted');
   });
+});
+
+test.skipIf(process.platform === 'win32')('a profile names every node of every run', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'working-papers-profile-'));
+  try {
+    const program = await runtime.load(chain(4, 3), { profile: path.join(folder, 'chain'), optimisation: 'none' });
+    for (let run = 0; run < 2; run++) {
+      await program.run({ x: { dtype: 'float32', shape: [1, 4], data: noise(4) } });
+    }
+    program.release();
+    const [file] = readdirSync(folder);
+    const events = JSON.parse(readFileSync(path.join(folder, file!), 'utf8')) as {
+      name: string;
+      args?: { op_name?: string };
+    }[];
+    const kernels = events.filter(({ name, args }) => name.endsWith('_kernel_time') && args?.op_name === 'MatMul');
+    expect(kernels).toHaveLength(6);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

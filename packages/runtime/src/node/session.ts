@@ -107,7 +107,7 @@ export function createSmallSession(environment: Environment, program: OnnxProgra
 
 function sessionOptions(environment: Environment, options: ProgramOptions, label: string): bigint {
   const { api } = environment;
-  const { device = 'cpu', optimisation = 'all', threads, memoryPatterns = true } = options;
+  const { device = 'cpu', optimisation = 'all', threads, memoryPatterns = true, profile } = options;
   if (device !== 'cpu') throw new Error(`${label}: there is no device "${device}"; this build runs on "cpu".`);
   if (optimisationLevels[optimisation] === undefined) {
     throw new Error(`${label}: optimisation is "none" or "all"; got "${optimisation}".`);
@@ -120,6 +120,10 @@ function sessionOptions(environment: Environment, options: ProgramOptions, label
   if (threads === undefined) check(api, api.DisablePerSessionThreads(settings), label);
   else check(api, api.SetIntraOpNumThreads(settings, threads), label);
   if (!memoryPatterns) check(api, api.DisableMemPattern(settings), label);
+  if (profile !== undefined) {
+    if (process.platform === 'win32') throw new Error(`${label}: profiles cannot be written on Windows.`);
+    check(api, api.EnableProfiling(settings, profile), label);
+  }
   // Weights in plain memory: the arena would round a block of them up to the next power of two and keep it for ever.
   check(api, api.AddSessionConfigEntry(settings, 'session.use_device_allocator_for_initializers', '1'), label);
   return settings;
