@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { apiTable } from './api-table.ts';
 import { openEnvironment } from './environment.ts';
@@ -28,6 +30,11 @@ describe("ONNX Runtime's library", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test('stays loaded when its handle is collected', () => {
+    const script = fileURLToPath(new URL('./fixtures/collected.mjs', import.meta.url));
+    expect(execFileSync(process.execPath, ['--expose-gc', script], { encoding: 'utf8' }).trim()).toBe('-1,2');
   });
 
   test('is opened once a process: a second one that asks for other threads is refused with a sentence', () => {

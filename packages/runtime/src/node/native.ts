@@ -108,8 +108,14 @@ export function stringArray(strings: readonly string[]): NativeMemory {
   return memory;
 }
 
-/** Loads a shared library. */
-export const loadLibrary = (path: string) => koffi.load(path);
+const loaded: ReturnType<typeof koffi.load>[] = [];
+
+/** Loads a shared library for as long as the process lives: koffi unloads one whose handle is collected, and pointers into it would remain. */
+export function loadLibrary(path: string): ReturnType<typeof koffi.load> {
+  const library = koffi.load(path);
+  loaded.push(library);
+  return library;
+}
 
 const prototypes = new Map<string, ReturnType<typeof koffi.proto>>();
 
