@@ -1,6 +1,6 @@
 /**
  * Ours against @huggingface/transformers and node-llama-cpp, every engine in a process of its own with two threads, measured in turn:
- *   npm ci --prefix bench && python bench/prepare.py && node bench/engine.mjs [--rounds 5] [--only ours]
+ *   npm install --prefix bench && python bench/prepare.py && node bench/engine.mjs [--rounds 5] [--only ours]
  * Prints a Markdown table; bench/README.md keeps the last one.
  */
 import { fork } from 'node:child_process';
