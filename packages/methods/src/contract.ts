@@ -200,8 +200,16 @@ export interface RunContext {
   residentBytes?(): number;
 }
 
+/** What is known before a run: the machine, and how large the model's file and the inputs are, where that is known. */
+export interface EstimateFacts {
+  machine: Machine;
+  modelBytes?: number;
+  inputBytes?: number;
+}
+
 export interface Estimate {
   seconds?: number;
+  /** Peak resident memory. */
   bytes?: number;
   /** A sentence that says what the estimate rests on. */
   basis: string;
@@ -218,9 +226,13 @@ export interface Stage {
 /** What a room's method.ts exports. Imported by convention, in run children only. */
 export interface MethodModule<P = Record<string, unknown>> {
   run(parameters: P, context: RunContext): Promise<void>;
-  estimate?(parameters: P, facts: { machine: Machine; modelBytes?: number; inputBytes?: number }): Estimate;
   /** Parts offered by name to generation and the model server: parts.attention['lm-infinite']. */
   parts?: Record<string, Record<string, unknown>>;
+}
+
+/** What a room's estimate.ts exports, if there is one. Imports no engine code: the web process loads it. */
+export interface EstimateModule<P = Record<string, unknown>> {
+  estimate(parameters: P, facts: EstimateFacts): Estimate;
 }
 
 /** What a room's experiment.ts exports. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -59,11 +60,11 @@ describe('the founding shelf', () => {
   });
 });
 
-describe('descriptors', () => {
+describe('descriptors and estimates', () => {
   it('import nothing heavy: zod, types, and plain files of their own room', async () => {
     for (const method of methods) {
       const seen = new Set<string>();
-      const queue = [`${roomFolder(method)}index.ts`];
+      const queue = ['index.ts', 'estimate.ts'].map((name) => roomFolder(method) + name).filter(existsSync);
       for (let file = queue.pop(); file; file = queue.pop()) {
         if (seen.has(file)) continue;
         seen.add(file);

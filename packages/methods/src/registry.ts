@@ -1,12 +1,12 @@
 /**
  * The registry reads the rooms' folders when a process starts: `<family>/<slug>/index.js` is a descriptor, `method.js` and
- * `experiment.js` beside it are imported by that convention, in run children only.
+ * `experiment.js` beside it are imported by that convention, in run children only; `estimate.js`, which is light, anywhere.
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ExperimentModule, families, type Method, type MethodModule } from './contract.ts';
+import { type EstimateModule, type ExperimentModule, families, type Method, type MethodModule } from './contract.ts';
 import { built, checkDescriptor } from './descriptor.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,11 +100,23 @@ export async function loadExperiment(slug: string): Promise<ExperimentModule> {
   return module as ExperimentModule;
 }
 
-async function loadRoomFile(slug: string, name: 'method' | 'experiment'): Promise<unknown> {
+/** How the room of `slug` estimates a run; undefined when it does not, or when the method is not built. Loads no engine code. */
+export async function estimateOf(slug: string): Promise<EstimateModule['estimate'] | undefined> {
   const method = await descriptorOf(slug);
-  const file = [extension, 'js']
-    .map((ending) => `${moduleFolder(method)}/${name}.${ending}`)
-    .find((path) => existsSync(path));
+  if (!built(method) || !roomFile(method, 'estimate')) return undefined;
+  const module = (await loadRoomFile(slug, 'estimate')) as Partial<EstimateModule>;
+  if (typeof module.estimate !== 'function') throw new Error(`The estimate of '${slug}' exports no estimate().`);
+  return module.estimate;
+}
+
+type RoomFile = 'method' | 'experiment' | 'estimate';
+
+const roomFile = (method: Method, name: RoomFile): string | undefined =>
+  [extension, 'js'].map((ending) => `${moduleFolder(method)}/${name}.${ending}`).find((path) => existsSync(path));
+
+async function loadRoomFile(slug: string, name: RoomFile): Promise<unknown> {
+  const method = await descriptorOf(slug);
+  const file = roomFile(method, name);
   if (!built(method) || !file) throw new Error(`The ${name} of '${slug}' is not built yet.`);
   return import(/* @vite-ignore */ new URL(`file://${file}`).href);
 }
@@ -113,7 +125,7 @@ async function loadRoomFile(slug: string, name: 'method' | 'experiment'): Promis
 export async function loadParts(): Promise<Record<string, Record<string, unknown>>> {
   const all: Record<string, Record<string, unknown>> = {};
   for (const method of (await loadDescriptors()).filter(built)) {
-    if (![extension, 'js'].some((ending) => existsSync(`${moduleFolder(method)}/method.${ending}`))) continue;
+    if (!roomFile(method, 'method')) continue;
     const { parts } = await loadMethod(method.slug);
     for (const [kind, named] of Object.entries(parts ?? {}))
       for (const [name, part] of Object.entries(named)) {

@@ -1,7 +1,7 @@
 /** `papers run moral-direction fit | score | generate`: find a direction in an encoder, rank phrases along it, write along it. */
 import { pearson, spearman } from '@working-papers/measures';
 import { writeText } from '../../artifact-text.ts';
-import type { Estimate, Machine, RunContext } from '../../contract.ts';
+import type { RunContext } from '../../contract.ts';
 import { coordinate, score } from './direction.ts';
 import { directionOf, embedActions, fit, openEncoder } from './encoder.ts';
 import { generateGuided } from './guided.ts';
@@ -224,19 +224,4 @@ async function listOf(input: string, context: RunContext): Promise<string[]> {
       );
   }
   return words;
-}
-
-/** Sentences a second measured on two cores: about 400 short ones; a guided step encodes topK texts. */
-export function estimate(
-  parameters: MoralDirectionParameters,
-  facts: { machine: Machine; inputBytes?: number },
-): Estimate {
-  const perSecond = 150 * facts.machine.cores;
-  const fitting = 715 / perSecond;
-  const basis = `about ${perSecond} short sentences a second on ${facts.machine.cores} cores`;
-  if (parameters.action === 'fit') return { seconds: 2 + fitting, basis };
-  if (parameters.action === 'score')
-    return { seconds: 2 + fitting + ((facts.inputBytes ?? parameters.phrases.length) / 20) * (10 / perSecond), basis };
-  const steps = (parameters.samples * parameters.maxNew) / parameters.encoderStride;
-  return { seconds: 4 + fitting + (steps * parameters.topK) / perSecond, basis };
 }

@@ -2,7 +2,7 @@
 
 import type { DecoderModel, Model } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
-import type { Estimate, Machine, RunContext } from '../../contract.ts';
+import type { RunContext } from '../../contract.ts';
 import { measure } from './measure.ts';
 import { planPacking } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
@@ -206,19 +206,4 @@ async function continueAll(
     ],
     rows: shown,
   });
-}
-
-/** Rough: a token costs two operations a parameter; two cores do about 1.5e11 a second. */
-export function estimate(
-  parameters: PrepackingParameters,
-  facts: { machine: Machine; modelBytes?: number; inputBytes?: number },
-): Estimate {
-  const tokens = (facts.inputBytes ?? parameters.prompts.length) / 4;
-  const flops =
-    tokens * 2 * ((facts.modelBytes ?? 540e6) / 4) * (parameters.rounds + 1) * parameters.compare.length * 2;
-  return {
-    seconds: 5 + flops / (0.75e11 * facts.machine.cores),
-    bytes: (facts.modelBytes ?? 540e6) * 2,
-    basis: 'two operations a parameter and token, half of the slots padding, 75 GFLOP/s a core',
-  };
 }
