@@ -200,14 +200,28 @@ export interface RunContext {
   residentBytes?(): number;
 }
 
-/** What is known before a run: the machine, and how large the model's file and the inputs are, where that is known. */
+/** What a model's headers say. */
+export interface ModelSize {
+  kind: 'decoder' | 'encoder';
+  /** Bytes of its weight files. */
+  bytes: number;
+  /** Numbers in all tensors. */
+  parameters: number;
+  layers: number;
+  hidden: number;
+  vocabulary: number;
+}
+
+/** What is known before a run. Models and inputs stand under the parameter that names them; one that is not at hand is absent. */
 export interface EstimateFacts {
-  machine: Machine;
-  modelBytes?: number;
-  inputBytes?: number;
+  machine: Pick<Machine, 'cores' | 'memoryBytes'>;
+  models: Record<string, ModelSize>;
+  /** `beginning` is the first 64 KiB at most, as text: what the rows look like. */
+  inputs: Record<string, { bytes: number; beginning: string }>;
 }
 
 export interface Estimate {
+  /** Wall-clock seconds of the run, from the start of its process. */
   seconds?: number;
   /** Peak resident memory. */
   bytes?: number;

@@ -2,9 +2,11 @@
 export { listArtifacts, openArtifact } from './artifacts.ts';
 export { closeQueue } from './bell.ts';
 export { type CommandOf, commandLine, commandOf, flagName } from './command.ts';
+export { estimateRun } from './estimates.ts';
 export { followEvents, readEvents } from './events.ts';
 export { listEvidence, listInstanceEvidence } from './evidence.ts';
 export { markLost, watchLost } from './lost.ts';
+export { listModelsAtHand, type ModelAtHand } from './models-at-hand.ts';
 export { checkPlot, plotLimits } from './plots/check.ts';
 export { plotConfig } from './plots/config.ts';
 export { type DrawOptions, drawLimits, drawPlot } from './plots/draw.ts';
@@ -12,6 +14,9 @@ export { cancelRun, createRun, repeatRun } from './requests.ts';
 export { countRuns, getRun, type ListRunsOptions, listRuns } from './rows.ts';
 export { registerMethods, registrationsOf } from './shelf.ts';
 export * from './types.ts';
+export { checkRoom, type IncomingFile, type ReceiveOptions, receiveUpload, uploadLimit } from './uploads/receive.ts';
+export { deleteUpload, getUpload, listUploads } from './uploads/store.ts';
+export { type Upload, UploadError, type UploadKind, uploadKinds } from './uploads/types.ts';
 export {
   defaultIntervals,
   type Intervals,

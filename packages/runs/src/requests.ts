@@ -1,7 +1,8 @@
 /** A run is asked for, repeated, cancelled: the writes that come from people. */
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { actionsOf, built, loadDescriptors, type Method, parseParameters } from '@working-papers/methods';
 import { ring } from './bell.ts';
+import { randomId } from './ids.ts';
 import { getRun, type RunRow, runOf } from './rows.ts';
 import { type Database, type Limits, type Run, type RunRequest, RunRequestError } from './types.ts';
 
@@ -35,7 +36,7 @@ export async function createRun(library: Database, request: RunRequest): Promise
     `insert into runs (id, slug, action, parameters, status, seed, experiment, stage, record, limits, repeats, created_at)
      values ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10, now()) returning *`,
     [
-      newRunId(),
+      randomId(),
       method.slug,
       action ?? null,
       JSON.stringify(parameters),
@@ -89,14 +90,19 @@ export async function cancelRun(library: Database, id: string): Promise<Run | un
   return getRun(library, id);
 }
 
-async function findMethod(slug: string): Promise<Method> {
+/** The method of a paper. Throws RunRequestError when there is none. */
+export async function findMethod(slug: string): Promise<Method> {
   const methods = await loadDescriptors();
   const method = methods.find((candidate) => candidate.slug === slug);
   if (method) return method;
   throw new RunRequestError(`There is no paper "${slug}" here. "papers search" finds papers by name or meaning.`);
 }
 
-function checkedParameters(method: Method, request: RunRequest): Record<string, unknown> {
+/** Raw parameters as the method's own values. Throws RunRequestError with the fields at fault. */
+export function checkedParameters(
+  method: Method,
+  request: Pick<RunRequest, 'action' | 'parameters'>,
+): Record<string, unknown> {
   const { action } = request;
   if (action !== undefined && !actionsOf(method).includes(action)) {
     const actions = actionsOf(method);
@@ -127,10 +133,4 @@ function checkedLimits(limits: Limits): Limits {
     }
   }
   return limits;
-}
-
-/** 80 random bits in letters and digits: nobody guesses it, and it never starts with a dash. */
-function newRunId(): string {
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-  return Array.from(randomBytes(16), (byte) => alphabet[byte & 31]).join('');
 }

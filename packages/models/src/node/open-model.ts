@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
-import { isBert } from '../architectures/bert-config.ts';
 import { isLlama } from '../architectures/llama-config.ts';
 import type { LlamaParts } from '../architectures/parts.ts';
 import { createEncoder } from '../embedding/encoder.ts';
@@ -13,12 +12,15 @@ import { resolveReference } from '../references/node/resolve.ts';
 import { createTokenizer } from '../tokenizers/index.ts';
 import type { Model, OpenOptions, Weights } from '../types.ts';
 import { weightSource } from '../weights/weight-source.ts';
+import { checkRunnable, parametersOf } from './inspect-model.ts';
 
 export interface OpenModelOptions extends OpenOptions {
   /** Default: one made for this model and closed with it. */
   runtime?: Runtime;
   /** Our cache of models; default as `resolveReference` says. */
   cacheFolder?: string;
+  /** Where `upload:<id>` is looked for; without it uploads are not known. */
+  uploadFolder?: string;
   /** Nothing is fetched. */
   offline?: boolean;
   /** What the names in `parts` mean, by kind and name: `{ attention: { 'lm-infinite': part } }`. */
@@ -33,6 +35,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
   const { signal, onProgress, threads } = options;
   const found = await resolveReference(reference, {
     cacheFolder: options.cacheFolder,
+    uploadFolder: options.uploadFolder,
     offline: options.offline,
     signal,
     onProgress,
@@ -41,13 +44,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
   let runtime: Runtime | undefined;
   try {
     const { config } = checkpoint;
-    if (!isLlama(config) && !isBert(config)) {
-      throw new Error(
-        `${found.reference} is a model of type '${config.model_type}'; Llama-type decoders (llama, mistral, qwen2) and BERT-type encoders (bert) can be run.`,
-      );
-    }
-    if (!checkpoint.tokenizer)
-      throw new Error(`${found.reference} carries no tokenizer, so no text can be given to it.`);
+    const { tokenizer } = checkRunnable(checkpoint, found.reference);
     const weights = options.weights ?? preferredWeights(checkpoint);
     const graphWeights = weightSource(checkpoint.tensors, weights);
     runtime = options.runtime ?? createRuntime(threads === undefined ? {} : { threads });
@@ -64,10 +61,10 @@ export async function openModel(reference: string, options: OpenModelOptions = {
       revision: found.revision,
       sha256: hashOf(checkpoint),
       config,
-      tokenizer: createTokenizer(checkpoint.tokenizer),
+      tokenizer: createTokenizer(tokenizer),
       weights,
       parameterBytes: 0,
-      parameters: [...checkpoint.tensors.values()].reduce((sum, { count }) => sum + count, 0),
+      parameters: parametersOf(checkpoint),
       graphWeights,
       runtime,
       notes,

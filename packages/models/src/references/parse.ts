@@ -5,7 +5,8 @@ export class ModelReferenceError extends Error {
   override name = 'ModelReferenceError';
 }
 
-const forms = 'hf:owner/name[@revision][:file], wheel:NAME[:file], house:NAME, or the path of a folder or file';
+const forms =
+  'hf:owner/name[@revision][:file], wheel:NAME[:file], house:NAME, upload:ID, or the path of a folder or file';
 
 /**
  * Takes a model reference apart. Everything without a scheme is a path. Throws {@link ModelReferenceError} for a
@@ -24,6 +25,11 @@ export function parseReference(text: string): ModelReference {
     if (!/^[\w.-]+$/.test(rest))
       throw new ModelReferenceError(`"${trimmed}" names no house model; a name has letters, digits, ".", "_" and "-".`);
     return { kind: 'house', name: rest };
+  }
+  if (scheme === 'upload') {
+    if (!/^[a-z2-7]{16}$/.test(rest))
+      throw new ModelReferenceError(`"${trimmed.slice(0, 80)}" names no upload; its id has 16 letters and digits.`);
+    return { kind: 'upload', id: rest };
   }
   if (scheme === 'openai')
     throw new ModelReferenceError(
@@ -44,6 +50,8 @@ export function formatReference(reference: ModelReference): string {
       return `wheel:${reference.name}${reference.file === undefined ? '' : `:${reference.file}`}`;
     case 'house':
       return `house:${reference.name}`;
+    case 'upload':
+      return `upload:${reference.id}`;
     case 'path':
       return reference.path;
   }

@@ -12,11 +12,14 @@ export type ModelReference =
   | { kind: 'hf'; repository: string; revision?: string; file?: string }
   | { kind: 'wheel'; name: string; file?: string }
   | { kind: 'path'; path: string }
-  | { kind: 'house'; name: string };
+  | { kind: 'house'; name: string }
+  | { kind: 'upload'; id: string };
 
 export interface ResolveOptions {
   /** Our cache. Default: `models` in WORKING_PAPERS_DATA, or `./data/models`. */
   cacheFolder?: string;
+  /** Where `upload:<id>` is looked for: the model's files lie in `<id>/files`. Without it uploads are not known. */
+  uploadFolder?: string;
   /** Nothing is fetched; only caches and paths. Default: HF_HUB_OFFLINE for the hub. */
   offline?: boolean;
   /** `false` asks the hub without HF_TOKEN (a reference that came from somebody else). */
@@ -34,7 +37,7 @@ export interface ResolvedReference {
   /** Commit on the hub, or version of the wheel. */
   revision?: string;
   /** The road that gave the files. */
-  via: 'cache' | 'hub' | 'wheel' | 'path';
+  via: 'cache' | 'hub' | 'wheel' | 'path' | 'upload';
   /** A sentence when the files are not exactly what was asked for. */
   note?: string;
 }

@@ -7,6 +7,7 @@ import { openModel } from '@working-papers/models/node';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
 import type { Manifest } from '../types.ts';
+import { uploadsFolder } from '../uploads/store.ts';
 import { inputBytes, inputRows, sourceOf } from './inputs.ts';
 import type { StartMessage } from './messages.ts';
 import { createSinks, type Written } from './sinks.ts';
@@ -32,7 +33,7 @@ export function createContext(
   signal: AbortSignal,
   listeners: ContextListeners,
 ): OwnedContext {
-  const uploads = join(start.dataFolder, 'uploads');
+  const uploads = uploadsFolder(start.dataFolder);
   let runtime: Runtime | undefined;
   const models = new OpenModels(start, signal, () => context.runtime, listeners);
   const context: RunContext = {
@@ -105,6 +106,7 @@ class OpenModels {
       ...options,
       runtime: this.runtime(),
       cacheFolder: join(this.start.dataFolder, 'models'),
+      uploadFolder: uploadsFolder(this.start.dataFolder),
       ...(options.parts ? { partsByName: await loadParts() } : {}),
     });
     this.listeners.model({

@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Row } from '@working-papers/methods/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { receiveUpload } from '../uploads/receive.ts';
 import { inputRows, sourceOf } from './inputs.ts';
 
 let folder: string;
@@ -51,10 +53,13 @@ describe('rows', () => {
   });
 
   it('of an upload are found by its id alone', async () => {
-    await writeFile(join(folder, 'uploads', 'abc.txt'), 'up\n');
-    expect(await rowsOf('upload:abc.txt')).toEqual([{ text: 'up' }]);
-    await expect(rowsOf('upload:../a.txt')).rejects.toThrow('cannot name');
-    await expect(rowsOf('upload:gone')).rejects.toThrow('no upload "gone"');
+    const files = (async function* () {
+      yield { name: 'mine.csv', bytes: Readable.from([Buffer.from('prompt\nup\n')]) };
+    })();
+    const { id } = await receiveUpload(folder, files, { kind: 'input', limitBytes: 100 });
+    expect(await rowsOf(`upload:${id}`)).toEqual([{ prompt: 'up' }]);
+    await expect(rowsOf('upload:../a.txt')).rejects.toThrow('names no upload');
+    await expect(rowsOf('upload:aaaaaaaaaaaaaaaa')).rejects.toThrow('no upload "aaaaaaaaaaaaaaaa"');
   });
 
   it('of a path that does not exist are an error, not text', async () => {

@@ -1,12 +1,12 @@
 /** The reader's own input: inline text, or a file by its path or as an upload; as rows or as bytes. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { basename, extname, isAbsolute, join } from 'node:path';
+import { basename, extname, isAbsolute } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Row } from '@working-papers/methods/contract';
 import { CsvError, parse } from 'csv-parse';
-import { checkedName } from '../names.ts';
+import { uploadedInput } from '../uploads/store.ts';
 
 /** Longest line that a row may come from. */
 const longestLine = 8 * 1024 * 1024;
@@ -20,11 +20,7 @@ export type Source = { text: string } | { path: string; name: string };
  */
 export function sourceOf(input: string, uploads: string): Source {
   const upload = /^upload:(.+)$/.exec(input)?.[1];
-  if (upload !== undefined) {
-    const path = join(uploads, checkedName(upload));
-    if (!existsSync(path)) throw new Error(`There is no upload "${upload}" here; it may have been deleted.`);
-    return { path, name: upload };
-  }
+  if (upload !== undefined) return uploadedInput(uploads, upload);
   if (input.includes('\n') || input.length > 4_096) return { text: input };
   const named = isAbsolute(input) || /^\.{1,2}[\\/]/.test(input) || /\.(txt|jsonl|csv|json|tsv)$/i.test(input);
   if (existsSync(input) && (named || input.includes('/'))) {

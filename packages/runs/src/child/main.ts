@@ -1,7 +1,7 @@
 /** The process of one run: receives what to run, runs it, says how it ended. Killed to cancel; leaves when its worker does. */
-import { join } from 'node:path';
 import { descriptorOf, fieldsOf, loadExperiment, loadMethod } from '@working-papers/methods';
 import type { RunContext, Stage } from '@working-papers/methods/contract';
+import { uploadsFolder } from '../uploads/store.ts';
 import { createContext } from './context.ts';
 import { hashInput, sourceOf } from './inputs.ts';
 import { machineWords, readMachine, readVersions } from './machine.ts';
@@ -64,7 +64,7 @@ async function tellInputs(start: StartMessage): Promise<void> {
     for (const value of [start.run.parameters[name]].flat()) {
       if (typeof value !== 'string') continue;
       try {
-        const source = sourceOf(value, join(start.dataFolder, 'uploads'));
+        const source = sourceOf(value, uploadsFolder(start.dataFolder));
         tell({ kind: 'input', input: { field: name, ...(await hashInput(source)) } });
       } catch {
         // An input that cannot be read is the method's to report, when it reads it.

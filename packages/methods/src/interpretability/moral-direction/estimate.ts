@@ -8,7 +8,10 @@ export function estimate(parameters: MoralDirectionParameters, facts: EstimateFa
   const basis = `about ${perSecond} short sentences a second on ${facts.machine.cores} cores`;
   if (parameters.action === 'fit') return { seconds: 2 + fitting, basis };
   if (parameters.action === 'score')
-    return { seconds: 2 + fitting + ((facts.inputBytes ?? parameters.phrases.length) / 20) * (10 / perSecond), basis };
+    return {
+      seconds: 2 + fitting + ((facts.inputs.phrases?.bytes ?? parameters.phrases.length) / 20) * (10 / perSecond),
+      basis,
+    };
   const steps = (parameters.samples * parameters.maxNew) / parameters.encoderStride;
   return { seconds: 4 + fitting + (steps * parameters.topK) / perSecond, basis };
 }

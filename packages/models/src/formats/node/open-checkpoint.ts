@@ -19,15 +19,30 @@ export interface OpenCheckpointOptions {
  * asked for. Throws {@link FormatError} with a sentence when a file is not what it says.
  */
 export async function openCheckpoint(path: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
+  return openWith(path, async (content, files) => ({ ...content, files: await hashFiles(files, options) }));
+}
+
+/** As {@link openCheckpoint}, without hashing: for who only wants to know what a model is. */
+export async function openHeaders(path: string): Promise<Omit<Checkpoint, 'files'> & { bytes: number }> {
+  return openWith(path, async (content, files) => ({
+    ...content,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+  }));
+}
+
+type Content = Omit<Checkpoint, 'files' | 'close'>;
+
+async function openWith<T>(
+  path: string,
+  complete: (content: Content, files: WeightFile[]) => Promise<T>,
+): Promise<T & Pick<Checkpoint, 'close'>> {
   const found = await findWeights(resolve(path));
   const files: WeightFile[] = [];
   try {
     for (const file of found.files) files.push(await WeightFile.open(file));
-    const content = await readContent(found, files);
-    const hashes = await hashFiles(files, options);
+    const opened = await complete(await readContent(found, files), files);
     return {
-      ...content,
-      files: hashes,
+      ...opened,
       async close() {
         for (const file of files.splice(0)) await file.close();
       },
@@ -50,7 +65,7 @@ interface FoundWeights {
   index?: Map<string, string>;
 }
 
-async function readContent(found: FoundWeights, files: WeightFile[]): Promise<Omit<Checkpoint, 'files' | 'close'>> {
+async function readContent(found: FoundWeights, files: WeightFile[]): Promise<Content> {
   if (found.format === 'gguf') return readGguf(files[0]!);
   const beside = await readFolder(found.folder);
   if (!found.index) return { format: 'safetensors', ...beside, tensors: await readSafetensors(files[0]!) };

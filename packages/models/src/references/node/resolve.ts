@@ -54,6 +54,8 @@ export async function resolveReference(
       return resolvePath(parsed.path);
     case 'house':
       throw new ModelReferenceError(`There is no house model ${parsed.name}: no house models have been made yet.`);
+    case 'upload':
+      return resolveUpload(parsed, options.uploadFolder);
     case 'wheel':
       return resolveWheel(parsed, context);
     case 'hf':
@@ -71,6 +73,17 @@ async function resolvePath(path: string): Promise<ResolvedReference> {
   if (found) return { path: absolute, reference: absolute, via: 'path' };
   const hint = /^[\w.-]+\/[\w.-]+$/.test(path) ? ` For the model of that name on the hub write hf:${path}.` : '';
   throw new ModelReferenceError(`There is no file or folder ${absolute}.${hint}`);
+}
+
+async function resolveUpload(
+  reference: ModelReference & { kind: 'upload' },
+  folder: string | undefined,
+): Promise<ResolvedReference> {
+  const canonical = formatReference(reference);
+  if (folder === undefined) throw new ModelReferenceError(`${canonical} is known to runs of its instance only.`);
+  const path = await openablePath(join(folder, reference.id, 'files'));
+  if (path) return { path, reference: canonical, via: 'upload' };
+  throw new ModelReferenceError(`There is no model ${canonical} here; it may have been deleted. Upload it again.`);
 }
 
 async function resolveWheel(
