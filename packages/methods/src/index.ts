@@ -21,6 +21,7 @@ export { createRandom } from './random.ts';
 export { type Registration, registrationOf } from './registration.ts';
 export {
   descriptorOf,
+  loadApart,
   loadDescriptors,
   loadExperiment,
   loadMethod,

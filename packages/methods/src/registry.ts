@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ExperimentModule, families, type Method, type MethodModule } from './contract.ts';
+import { type ApartModule, type ExperimentModule, families, type Method, type MethodModule } from './contract.ts';
 import { built, checkDescriptor } from './descriptor.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,7 +100,14 @@ export async function loadExperiment(slug: string): Promise<ExperimentModule> {
   return module as ExperimentModule;
 }
 
-async function loadRoomFile(slug: string, name: 'method' | 'experiment'): Promise<unknown> {
+/** The function `name` of `slug` that runs in a process of its own. Throws a sentence when there is none. */
+export async function loadApart(slug: string, name: string): Promise<ApartModule['apart'][string]> {
+  const { apart = {} } = (await loadRoomFile(slug, 'apart')) as Partial<ApartModule>;
+  if (Object.hasOwn(apart, name)) return apart[name]!;
+  throw new Error(`'${slug}' has nothing named '${name}' to run apart; there is ${Object.keys(apart).join(', ')}.`);
+}
+
+async function loadRoomFile(slug: string, name: 'method' | 'experiment' | 'apart'): Promise<unknown> {
   const method = await descriptorOf(slug);
   const file = [extension, 'js']
     .map((ending) => `${moduleFolder(method)}/${name}.${ending}`)
