@@ -198,6 +198,32 @@ export interface RunContext {
   store: { get(key: string): Promise<Uint8Array | undefined>; put(key: string, bytes: Uint8Array): Promise<void> };
   /** Resident memory of this process now, bytes; absent where it cannot be read. */
   residentBytes?(): number;
+  /**
+   * Runs the function `name` of the room's apart.ts in a process of its own, so that what ran before does not hide its peak of
+   * memory; one at a time, later calls wait. Its events are this run's, so are its limits, and it ends with the run. Rejects with
+   * the function's own sentence, with one that says how its process ended, or with the signal's reason.
+   */
+  apart<R = unknown>(
+    name: string,
+    parameters?: Record<string, unknown>,
+    options?: { signal?: AbortSignal },
+  ): Promise<Apart<R>>;
+}
+
+/** What a function run apart gave, and what it took. */
+export interface Apart<R> {
+  /** As JSON carries it. */
+  result: R;
+  /** Resident bytes when the function said `baseline()`; when it was called, if it did not. */
+  baselineBytes: number;
+  /** Most resident bytes from then to the function's end. */
+  peakBytes: number;
+}
+
+/** The context of a function that runs apart: it returns what it found, leaves no files, and runs nothing apart itself. */
+export interface ApartContext extends RunContext {
+  /** Ends the preparation, a model's opening for one: garbage is collected, and memory is measured from here. */
+  baseline(): void;
 }
 
 /** What a model's headers say. */
@@ -247,6 +273,11 @@ export interface MethodModule<P = Record<string, unknown>> {
 /** What a room's estimate.ts exports, if there is one. Imports no engine code: the web process loads it. */
 export interface EstimateModule<P = Record<string, unknown>> {
   estimate(parameters: P, facts: EstimateFacts): Estimate;
+}
+
+/** What a room's apart.ts exports, if there is one. Imported by convention, in processes that run one of its functions. */
+export interface ApartModule {
+  apart: Record<string, (parameters: Record<string, unknown>, context: ApartContext) => Promise<unknown>>;
 }
 
 /** What a room's experiment.ts exports. */

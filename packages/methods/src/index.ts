@@ -22,6 +22,7 @@ export { type Registration, registrationOf } from './registration.ts';
 export {
   descriptorOf,
   estimateOf,
+  loadApart,
   loadDescriptors,
   loadExperiment,
   loadMethod,

@@ -10,6 +10,8 @@ export interface MemoryContextOptions {
   seed?: number;
   signal?: AbortSignal;
   machine?: Partial<Machine>;
+  /** Stands in for processes of their own. */
+  apart?: RunContext['apart'];
   /** Files by name; any other input is the text itself, a row a line. */
   inputs?: Record<string, readonly Row[] | string>;
 }
@@ -70,5 +72,10 @@ export function memoryContext(options: MemoryContextOptions): MemoryContext {
         stored.set(key, bytes);
       },
     },
+    apart:
+      options.apart ??
+      (async (name) => {
+        throw new Error(`'${name}' was to run apart, but this context was made without processes.`);
+      }),
   };
 }

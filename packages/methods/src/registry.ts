@@ -6,7 +6,14 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EstimateModule, type ExperimentModule, families, type Method, type MethodModule } from './contract.ts';
+import {
+  type ApartModule,
+  type EstimateModule,
+  type ExperimentModule,
+  families,
+  type Method,
+  type MethodModule,
+} from './contract.ts';
 import { built, checkDescriptor } from './descriptor.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,6 +107,13 @@ export async function loadExperiment(slug: string): Promise<ExperimentModule> {
   return module as ExperimentModule;
 }
 
+/** The function `name` of `slug` that runs in a process of its own. Throws a sentence when there is none. */
+export async function loadApart(slug: string, name: string): Promise<ApartModule['apart'][string]> {
+  const { apart = {} } = (await loadRoomFile(slug, 'apart')) as Partial<ApartModule>;
+  if (Object.hasOwn(apart, name)) return apart[name]!;
+  throw new Error(`'${slug}' has nothing named '${name}' to run apart; there is ${Object.keys(apart).join(', ')}.`);
+}
+
 /** How the room of `slug` estimates a run; undefined when it does not, or when the method is not built. Loads no engine code. */
 export async function estimateOf(slug: string): Promise<EstimateModule['estimate'] | undefined> {
   const method = await descriptorOf(slug);
@@ -109,7 +123,7 @@ export async function estimateOf(slug: string): Promise<EstimateModule['estimate
   return module.estimate;
 }
 
-type RoomFile = 'method' | 'experiment' | 'estimate';
+type RoomFile = 'method' | 'experiment' | 'estimate' | 'apart';
 
 const roomFile = (method: Method, name: RoomFile): string | undefined =>
   [extension, 'js'].map((ending) => `${moduleFolder(method)}/${name}.${ending}`).find((path) => existsSync(path));

@@ -99,6 +99,7 @@ export class Execution {
       dataFolder: this.options.dataFolder,
       artifactFolder: folder,
       ...(limits.artifactBytes === undefined ? {} : { artifactBytes: limits.artifactBytes }),
+      ...(limits.memoryBytes === undefined ? {} : { memoryBytes: limits.memoryBytes }),
       threads: this.options.threads,
     };
     const child = spawnHeavy(moduleFile('child/main'), {

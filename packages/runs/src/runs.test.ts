@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Library, openLibrary } from '@working-papers/library';
+import type { Apart } from '@working-papers/methods/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { closeQueue } from './bell.ts';
@@ -77,8 +78,20 @@ const ended = async (id: string): Promise<Run> => {
   return (await getRun(library, id)) as Run;
 };
 
-const running = async (id: string): Promise<void> => {
-  for await (const { event } of followEvents(library, id)) if (event.type === 'progress') return;
+/** What the run's first progress says is done; waits for it. */
+const firstProgress = async (id: string): Promise<number> => {
+  for await (const { event } of followEvents(library, id)) if (event.type === 'progress') return event.done;
+  throw new Error('The run ended without progress.');
+};
+
+const running = async (id: string): Promise<void> => void (await firstProgress(id));
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 };
 
 describe('a run', () => {
@@ -169,6 +182,53 @@ describe('a run', () => {
       status: 'failed',
       message: expect.stringContaining('limit of 300 MB'),
     });
+  }, 60_000);
+
+  it('runs a function in a process of its own and sees what memory that took', async () => {
+    await work();
+    const { id } = await count({ action: 'apart', megabytes: 300 }, { seed: 5 });
+    const records = await collect(id);
+    const text = records.flatMap(({ event }) => (event.type === 'text' ? [event.markdown] : [])).join();
+    const { large, small, own } = JSON.parse(text) as Record<
+      'large' | 'small',
+      Apart<{ pid: number; seed: number }>
+    > & {
+      own: number;
+    };
+    expect(large.result).toEqual({ megabytes: 300, pid: large.result.pid, seed: 5 });
+    expect(new Set([large.result.pid, small.result.pid, own]).size).toBe(3);
+    const above = (apart: Apart<unknown>) => (apart.peakBytes - apart.baselineBytes) / 2 ** 20;
+    expect(above(large)).toBeGreaterThan(295);
+    expect(above(large)).toBeLessThan(350);
+    expect(above(small)).toBeLessThan(50);
+    const progress = records.flatMap(({ event }) => (event.type === 'progress' ? [event.done] : []));
+    expect(progress).toEqual([large.result.pid, small.result.pid]);
+    const run = await getRun(library, id);
+    expect(run?.manifest?.peakBytes).toBe(large.peakBytes);
+  }, 60_000);
+
+  it('ends what it runs apart when it is cancelled', async () => {
+    await work();
+    const { id } = await count({ action: 'apart', delay: 20_000 });
+    const pid = await firstProgress(id);
+    await cancelRun(library, id);
+    expect(await ended(id)).toMatchObject({ status: 'cancelled' });
+    await expect.poll(() => isAlive(pid), { timeout: 2_000 }).toBe(false);
+  }, 60_000);
+
+  it('fails with the sentence of what it runs apart, and passes its limit of memory on', async () => {
+    await work();
+    const failure = async (parameters: object, limits?: RunRequest['limits']) =>
+      (await ended((await count({ action: 'apart', ...parameters }, limits ? { limits } : {})).id)).message;
+    expect(await failure({ name: 'fail' })).toBe('Nothing can be held: choose something smaller.');
+    expect(await failure({ name: 'crash' })).toMatch(/^The process of "crash", run apart, ended by itself.*SIGKILL/);
+    expect(await failure({ name: 'dance' })).toMatch(/nothing named 'dance' to run apart; there is hold, fail/);
+    expect(await failure({ name: 'nest' })).toMatch(/starts nothing apart itself/);
+    expect(await failure({ name: 'write' })).toMatch(/leaves no files/);
+    const limits = { memoryBytes: 500 * 2 ** 20 };
+    expect(await failure({ megabytes: 600, delay: 5_000 }, limits)).toMatch(
+      /"hold", run apart, held more than the \d+ MB/,
+    );
   }, 60_000);
 
   it('keeps its artifacts under safe names, and refuses others', async () => {

@@ -8,6 +8,7 @@ import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
 import type { Manifest } from '../types.ts';
 import { uploadsFolder } from '../uploads/store.ts';
+import { createApart } from './apart.ts';
 import { inputBytes, inputRows, sourceOf } from './inputs.ts';
 import type { StartMessage } from './messages.ts';
 import { createSinks, type Written } from './sinks.ts';
@@ -19,6 +20,8 @@ type Progress = Parameters<NonNullable<OpenOptions['onProgress']>>[0];
 export interface ContextListeners {
   event(event: RunEvent): void;
   model(model: Manifest['models'][number]): void;
+  /** A function ran apart; its process held so many resident bytes at most. */
+  apart(peakBytes: number): void;
 }
 
 export interface OwnedContext {
@@ -58,6 +61,7 @@ export function createContext(
     ),
     store: createStore(start.dataFolder, start.run.slug),
     residentBytes: () => process.memoryUsage.rss(),
+    apart: createApart(start, machine, signal, listeners),
   };
   return {
     context,

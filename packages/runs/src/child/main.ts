@@ -1,31 +1,26 @@
 /** The process of one run: receives what to run, runs it, says how it ended. Killed to cancel; leaves when its worker does. */
 import { descriptorOf, fieldsOf, loadExperiment, loadMethod } from '@working-papers/methods';
 import type { RunContext, Stage } from '@working-papers/methods/contract';
+import { peakResidentBytes } from '@working-papers/runtime/processes';
 import { uploadsFolder } from '../uploads/store.ts';
 import { createContext } from './context.ts';
 import { hashInput, sourceOf } from './inputs.ts';
 import { machineWords, readMachine, readVersions } from './machine.ts';
-import type { ChildMessage, StartMessage } from './messages.ts';
-
-function tell(message: ChildMessage): void {
-  // A worker that is gone hears nothing, and this process is about to leave.
-  if (process.connected) process.send?.(message);
-}
-
-/** Sends the last message and leaves once it has gone out. */
-function leave(message: ChildMessage): void {
-  if (!process.connected) process.exit(1);
-  process.send?.(message, () => process.exit(0));
-}
+import type { StartMessage } from './messages.ts';
+import { leave, listenOnce, tell } from './parent.ts';
 
 async function run(start: StartMessage): Promise<void> {
   const aborter = new AbortController();
   const machine = await readMachine();
   tell({ kind: 'machine', machine: machineWords(machine), versions: readVersions() });
   const hashed = tellInputs(start);
+  let peak = 0;
   const { context, close } = createContext(start, machine, aborter.signal, {
     event: (event) => tell({ kind: 'event', event }),
     model: (model) => tell({ kind: 'model', model }),
+    apart: (peakBytes) => {
+      peak = Math.max(peak, peakBytes);
+    },
   });
   try {
     if (start.run.experiment) await runExperiment(start.run.slug, start.run.stage, context);
@@ -35,6 +30,7 @@ async function run(start: StartMessage): Promise<void> {
     aborter.abort();
     close();
   }
+  leave({ kind: 'done', peakBytes: Math.max(peak, peakResidentBytes()) });
 }
 
 async function runExperiment(slug: string, wanted: string | undefined, context: RunContext): Promise<void> {
@@ -73,25 +69,4 @@ async function tellInputs(start: StartMessage): Promise<void> {
   }
 }
 
-/** A slip in our own code, which a reader cannot act on. */
-const isSlip = (error: unknown): boolean =>
-  error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
-
-/** The sentence of an error: its message; of a slip with its kind, because the message alone says little. */
-function sentenceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return isSlip(error) ? `${error.name}: ${error.message}` : error.message || error.name;
-}
-
-function fail(error: unknown): void {
-  if (isSlip(error) || process.env.WORKING_PAPERS_DEBUG) console.error(error);
-  leave({ kind: 'failed', message: sentenceOf(error) });
-}
-
-process.on('uncaughtException', fail);
-process.on('unhandledRejection', fail);
-process.once('message', (start: StartMessage) => {
-  // maxRSS is in kilobytes.
-  run(start).then(() => leave({ kind: 'done', peakBytes: process.resourceUsage().maxRSS * 1024 }), fail);
-});
-tell({ kind: 'ready' });
+listenOnce(run);

@@ -1,5 +1,5 @@
 /** What a worker and the process of its run tell each other. */
-import type { RunEvent } from '@working-papers/methods/contract';
+import type { Machine, RunEvent } from '@working-papers/methods/contract';
 import type { Manifest } from '../types.ts';
 
 /** The worker's one message: what to run. */
@@ -18,6 +18,8 @@ export interface StartMessage {
   artifactFolder: string;
   /** Bytes of all artifacts together; absent: no limit. */
   artifactBytes?: number;
+  /** Resident bytes of this process and what it runs apart; absent: no limit. */
+  memoryBytes?: number;
   /** Threads that the run's programs should use. */
   threads: number;
 }
@@ -33,3 +35,15 @@ export type ChildMessage =
   | { kind: 'stage'; name: string }
   | { kind: 'failed'; message: string }
   | { kind: 'done'; peakBytes: number };
+
+/** What a run's process asks of one that it starts: a function of the room. */
+export interface ApartRequest {
+  start: StartMessage;
+  machine: Machine;
+  name: string;
+  parameters: Record<string, unknown>;
+}
+
+export type ApartMessage =
+  | Extract<ChildMessage, { kind: 'ready' | 'event' | 'model' | 'failed' }>
+  | { kind: 'done'; result: unknown; baselineBytes: number; peakBytes: number };

@@ -13,6 +13,8 @@ import { residentBytesOf } from './memory.ts';
 export interface HeavyOptions {
   /** The child's `process.argv.slice(2)`. */
   args?: readonly string[];
+  /** Options of Node for the child: `--expose-gc`. */
+  nodeOptions?: readonly string[];
   /** Added to this process's environment. */
   env?: Record<string, string>;
   /** Ends the child when it holds more physical memory than this; looked at ten times a second. */
@@ -60,7 +62,7 @@ const quotedError = 2000;
  * the temporary folder goes with it.
  */
 export function spawnHeavy(modulePath: string | URL, options: HeavyOptions = {}): HeavyProcess {
-  const { args = [], env = {}, memoryLimitBytes, timeLimitMs, signal, onMessage } = options;
+  const { args = [], nodeOptions = [], env = {}, memoryLimitBytes, timeLimitMs, signal, onMessage } = options;
   if (memoryLimitBytes !== undefined && process.platform === 'win32') {
     throw new Error('A memory limit cannot be watched on Windows; leave memoryLimitBytes out.');
   }
@@ -71,7 +73,7 @@ export function spawnHeavy(modulePath: string | URL, options: HeavyOptions = {})
     // What the child prints goes to standard error: standard output is the caller's.
     stdio: ['ignore', 2, 'pipe', 'ipc'],
     serialization: 'advanced',
-    execArgv: [],
+    execArgv: [...nodeOptions],
   });
 
   let ended: HeavyExit | undefined;
