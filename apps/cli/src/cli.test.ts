@@ -154,6 +154,10 @@ describe('the shelf', () => {
     expect(paper).toMatchObject({ slug: 'prepacking', arxiv: '2404.09529', run: { actions: [] } });
     expect((paper.claims as unknown[]).length).toBeGreaterThan(3);
     expect((await json(['show', '2404.09529'])).slug).toBe('prepacking');
+    const { out } = await papers(['show', 'echoatt']);
+    expect(out).toContain('From the paper: +15 %, against unshared TinyLLaMA-1.1B');
+    expect(out).toContain('From memory, not read in the paper: 23, 41, 77 % of layers (not verified)');
+    expect(out).toContain('From us, not from the paper: about 9 of 22 (41 %)');
     expect(await papers(['show', 'nothing'])).toMatchObject({
       code: 1,
       err: expect.stringContaining('no paper "nothing"'),

@@ -18,8 +18,16 @@ export const families = [
 ] as const;
 export type Family = (typeof families)[number];
 
-/** Whose word a paper's value is. The page names the voice; a recalled value is never shown as the paper's. */
-export type Source = 'paper' | 'repository' | 'third party' | 'recalled';
+/** Whose word a paper's value is, and how pages say so: "The value is from ...". */
+export const voices = {
+  paper: 'the paper',
+  repository: 'its repository',
+  'third party': 'a third party',
+  recalled: 'memory, not read in the paper',
+  /** A goal or a computation of ours, where the paper gives no value. */
+  here: 'us, not from the paper',
+} as const;
+export type Source = keyof typeof voices;
 
 /** What the paper (or whoever `source` names) says. Text, because papers say "up to 6x" and "significant". */
 export interface PaperValue {
@@ -31,7 +39,7 @@ export interface PaperValue {
   /** Model, data, hardware. */
   setting?: string;
   source: Source;
-  /** Where in the source: "abstract", "Table 2", "README". */
+  /** Where in the source: "abstract", "Table 2", "README"; for a value of ours, what it rests on. */
   where?: string;
   /** The note marks this value as not verified against the source. */
   unverified?: true;
@@ -58,7 +66,7 @@ export interface Claim {
   /** A stretch of the abstract that makes this claim, verbatim, so that the page can mark it. */
   quote?: string;
   rule?: Rule;
-  /** Why there is no rule or no test; shown where the value would stand. */
+  /** Why there is no rule or no test, shown where the value would stand; or why the paper's value is ours. */
   note?: string;
 }
 

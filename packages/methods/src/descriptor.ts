@@ -1,9 +1,7 @@
 /** What makes a default export a valid descriptor. */
-import { type Claim, families, type Method } from './contract.ts';
+import { type Claim, families, type Method, voices } from './contract.ts';
 import { checkParameters } from './parameters.ts';
 import { checkRule } from './rules.ts';
-
-const sources = ['paper', 'repository', 'third party', 'recalled'];
 
 /** Whether the paper's method can be run here. */
 export const built = (method: Method): boolean => method.parameters !== undefined;
@@ -43,7 +41,7 @@ function checkClaim(claim: Claim): void {
   if (!/^[A-Z][A-Z0-9]*(-?\d+)[a-z]?$/.test(claim.id)) throw new Error(`'${claim.id}' is no claim id (as in PRE-4)`);
   if (!claim.statement || !claim.measure || !claim.paper?.value)
     throw new Error(`the claim ${claim.id} lacks its statement, measure or value`);
-  if (!sources.includes(claim.paper.source)) throw new Error(`the claim ${claim.id} has no source`);
+  if (!Object.hasOwn(voices, claim.paper.source)) throw new Error(`the claim ${claim.id} has no source`);
   if (!claim.rule) return;
   try {
     checkRule(claim.rule);

@@ -37,13 +37,41 @@ describe('the founding shelf', () => {
     }
   });
 
-  it('lists at least four claims a paper, and marks what is only recalled', () => {
+  it('lists at least four claims a paper, in the order of their numbers', () => {
     for (const { slug, claims } of methods) {
       expect(claims.length, slug).toBeGreaterThan(3);
-      expect(new Set(claims.map(({ id }) => id)).size, slug).toBe(claims.length);
-      for (const { id, paper } of claims)
-        if (paper.source === 'recalled') expect(paper.unverified, `${slug} ${id} is recalled`).toBe(true);
+      const seen = new Map<string, number>();
+      for (const { id } of claims) {
+        const [, prefix, number] = /^(.*?)(\d+)$/.exec(id)!;
+        expect(Number(number), `${slug} ${id}`).toBe((seen.get(prefix!) ?? 0) + 1);
+        seen.set(prefix!, Number(number));
+      }
     }
+  });
+
+  it('names whose word each value is: recalled ones are unverified, ours say why and what they rest on', () => {
+    for (const { slug, claims } of methods)
+      for (const { id, paper, note } of claims) {
+        const claim = `${slug} ${id}`;
+        if (paper.source === 'recalled') expect(paper.unverified, claim).toBe(true);
+        if (paper.source === 'here') {
+          expect(note, claim).toBeTruthy();
+          expect(paper.where, claim).toBeTruthy();
+        }
+        if (paper.source === 'paper') expect(paper.where, claim).toBeTruthy();
+      }
+  });
+
+  it('has no empty texts, and units only behind a number', () => {
+    for (const { slug, claims } of methods)
+      for (const { id, statement, measure, paper, quote, note } of claims) {
+        const texts = { statement, measure, quote, note, ...paper };
+        for (const [name, text] of Object.entries(texts))
+          if (typeof text === 'string') expect(text.trim(), `${slug} ${id} ${name}`).toMatch(/./);
+        expect(statement, `${slug} ${id}`).toMatch(/[.?!)]$/);
+        if (paper.unit !== undefined)
+          expect(paper.value, `${slug} ${id} in ${paper.unit}`).toMatch(/\d[BM]?( billion)?$/);
+      }
   });
 
   it('says for every claim of the two first papers how it is judged, or why not', () => {

@@ -1,5 +1,6 @@
 import { getPaper, type Library, type PaperDetail, paperByArxiv, recognise } from '@working-papers/library';
 import { actionsOf, built, descriptorOf, jsonSchema } from '@working-papers/methods';
+import { type Source, voices } from '@working-papers/methods/contract';
 import type { Command } from 'commander';
 import { addCommand, jsonOption } from '../arguments.ts';
 import { CommandError } from '../problems.ts';
@@ -45,6 +46,7 @@ function show(paper: PaperDetail, terminal: Terminal): void {
   for (const claim of paper.claims) {
     terminal.print(`${marks[claim.verdict]} ${bold(terminal, claim.id)}  ${claim.verdict}`);
     terminal.print(wrap(clean(claim.statement), terminal.width, '    ').join('\n'));
+    terminal.print(wrap(clean(`From ${saidOf(claim.paper)}`), terminal.width, '    ').join('\n'));
     const why = claim.verdict === 'not tested' ? noteOf(claim) : undefined;
     if (why) terminal.print(wrap(`(${clean(why)})`, terminal.width, '    ').join('\n'));
   }
@@ -53,6 +55,12 @@ function show(paper: PaperDetail, terminal: Terminal): void {
       ? `\nRun it: papers run ${paper.slug} --help`
       : '\nIts method is not built yet, so it does not run here.',
   );
+}
+
+/** Whose word the value is, the value, and against what. */
+function saidOf({ value, unit, baseline, source, unverified }: PaperDetail['claims'][number]['paper']): string {
+  const voice = Object.hasOwn(voices, source) ? voices[source as Source] : source;
+  return `${voice}: ${value}${unit ? ` ${unit}` : ''}${baseline ? `, against ${baseline}` : ''}${unverified ? ' (not verified)' : ''}`;
 }
 
 function noteOf(claim: PaperDetail['claims'][number]): string | undefined {

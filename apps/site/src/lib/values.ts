@@ -15,6 +15,11 @@ export function inRuleOrder(rule: Rule | undefined, values: Record<string, Value
 /** "titlesAndAbstracts" as words. */
 export const spaced = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
 
-/** The paper's number where it is one and stands in the unit of ours, else undefined: only then may both stand on one axis. */
+/**
+ * The paper's number where it is one and stands in the unit of ours, else undefined: only then may both stand on one axis. A value
+ * from memory or of our own is not the paper's.
+ */
 export const comparable = (paper: PaperValue, value: Value): number | undefined =>
-  /^\d[\d,.]*$/.test(paper.value) && paper.unit === value.unit ? Number(paper.value.replaceAll(',', '')) : undefined;
+  paper.source !== 'recalled' && paper.source !== 'here' && /^\d[\d,.]*$/.test(paper.value) && paper.unit === value.unit
+    ? Number(paper.value.replaceAll(',', ''))
+    : undefined;

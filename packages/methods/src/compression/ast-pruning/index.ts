@@ -18,10 +18,11 @@ export default {
       statement: 'The zero-shot gap between dense and 2:4 sparse narrows to 1.12 % on Llama2-7B.',
       measure: 'mean zero-shot accuracy, dense less sparse',
       paper: {
-        value: '1.12 (version 3: 1.16; table: 59.78 to 58.62 with extra parameters, 57.68 without)',
+        value: '1.12',
         unit: 'points',
         baseline: 'earlier 2:4 methods',
-        setting: 'LLaMA2-7B, 7 tasks, less than 0.4 % of the pre-training tokens (7B)',
+        setting:
+          'LLaMA2-7B, 7 tasks, less than 0.4 % of the pre-training tokens (7B); version 3: 1.16; table: 59.78 to 58.62 with extra parameters, 57.68 without',
         source: 'paper',
         where: 'abstract (version 1)',
       },
@@ -118,10 +119,10 @@ export default {
       statement: 'Knowledge is not fully kept: MMLU falls by 7 points.',
       measure: 'MMLU 5-shot / MATH / GSM8K',
       paper: {
-        value: '38.2 / 4.64 / 36.2 (boosted)',
+        value: '38.2 / 4.64 / 36.2',
         unit: '%',
         baseline: 'dense 45.3 / 5.38 / 40.3; Wanda 27.6 / 2.86 / 32.1',
-        setting: 'LLaMA2-7B',
+        setting: 'LLaMA2-7B, boosted',
         source: 'paper',
         where: 'table',
       },
@@ -131,8 +132,7 @@ export default {
       statement: 'Decoding is 1.3 to 1.8 times faster.',
       measure: 'decoding speed-up',
       paper: {
-        value: '1.33-1.34 (RTX 4090), 1.78-1.83 (L20)',
-        unit: 'x',
+        value: '1.33-1.34x (RTX 4090), 1.78-1.83x (L20)',
         baseline: 'dense',
         setting: 'TensorRT-LLM, 2:4',
         source: 'paper',

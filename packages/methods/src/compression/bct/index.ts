@@ -31,10 +31,10 @@ export default {
       statement: 'Accuracy falls by less than 0.9 % on most GLUE tasks.',
       measure: 'accuracy loss on GLUE',
       paper: {
-        value: '< 0.9 in most tasks',
+        value: '< 0.9',
         unit: '%',
         baseline: 'other methods of similar or lower ratio: > 1 %',
-        setting: 'fine-tuned model, no retraining; per-task table not established',
+        setting: 'most tasks; fine-tuned model, no retraining; per-task table not established',
         source: 'paper',
         where: 'abstract of version 2',
       },

@@ -59,8 +59,7 @@ export default {
       statement: 'It is 2.7 times faster than int8 and 2.4 times faster than ANT on a GPU.',
       measure: 'speed-up / energy reduction',
       paper: {
-        value: '2.7 / 2.3 against int8; 2.4 / 2.0 against ANT',
-        unit: 'x',
+        value: '2.7x / 2.3x against int8; 2.4x / 2.0x against ANT',
         setting: 'simulator',
         source: 'third party',
         where: 'digest',
@@ -71,8 +70,7 @@ export default {
       statement: 'On a systolic array it is 3.7 to 4.8 times faster than AdaFloat, OLAccel and ANT.',
       measure: 'speed-up and energy reduction against AdaFloat / OLAccel / ANT',
       paper: {
-        value: '4.8 / 3.8 / 3.7 speed; 3.7 / 2.1 / 3.3 energy',
-        unit: 'x',
+        value: '4.8x / 3.8x / 3.7x speed; 3.7x / 2.1x / 3.3x energy',
         setting: 'simulator',
         source: 'third party',
         where: 'digest',
@@ -145,9 +143,10 @@ export default {
       statement: 'The largest value of a Transformer lies 325 sigma out.',
       measure: 'largest value',
       paper: {
-        value: '325 (BERT-base)',
+        value: '325',
         unit: 'sigma',
         baseline: '28 (ResNet-18)',
+        setting: 'BERT-base',
         source: 'third party',
         where: 'digest',
       },

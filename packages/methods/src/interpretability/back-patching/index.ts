@@ -68,9 +68,9 @@ export default {
       statement: 'The data set has a little over 82,000 two-hop queries.',
       measure: 'size of the data set',
       paper: {
-        value: 'a little over 82,000 (82,020)',
+        value: 'a little over 82,000',
         unit: 'queries',
-        setting: 'Wikidata; 29 relations, 19 entity types in the code',
+        setting: 'Wikidata; 29 relations, 19 entity types in the code; the exact number, 82,020, is unverified',
         source: 'repository',
         unverified: true,
       },

@@ -22,7 +22,7 @@ export default {
       measure:
         'variance explained by the first and second component, and separation of the Do from the Don’t verbs along the first',
       paper: {
-        value: '25.6 (first component), 7.9 (second)',
+        value: '25.6 / 7.9',
         unit: '% of variance',
         baseline: 'Universal Sentence Encoder 12.1 / 7.9',
         setting: 'average of 10 questions over 65 verbs, sentence-BERT large (NLI, mean tokens)',
@@ -43,13 +43,12 @@ export default {
       statement: 'The score along the direction agrees with human judgement.',
       measure: 'correlation of the score with human labels',
       paper: {
-        value:
-          'r = 0.835 (Pearson), about 0.85 (Spearman), sign agreement 82.8 %, n = 116; 22 bare verbs alone r = 0.92',
+        value: 'r = 0.835 (Pearson), about 0.85 (Spearman), sign agreement 82.8 %; 22 bare verbs alone r = 0.92',
         baseline: 'cosine scores from GloVe, USE and BERT (lower; values unverified)',
         setting:
-          "share of raters who say yes against the projection, question template; recomputed here from the authors' files",
-        source: 'repository',
-        where: "recomputed from the authors' CSV files; the claim itself: abstract",
+          'share of raters who say yes against the projection, question template, 116 phrases of the global study',
+        source: 'here',
+        where: "computed from the authors' CSV files; the claim itself: abstract",
       },
       quote: 'reflecting well the agreement of phrases to social norms implicitly expressed in the training texts',
       rule: {
@@ -58,6 +57,7 @@ export default {
         holds: 'correlation.value >= 0.6 && correlation.low > random95 && correlation.value > cosine',
         partly: 'correlation.low > 0.0 && correlation.value > cosine',
       },
+      note: "The paper's own value was not readable; the number shown is computed from the files that its authors published.",
     },
     {
       id: 'MD-3',
@@ -123,12 +123,12 @@ export default {
     {
       id: 'MD-6',
       statement: 'Unprompted, guided decoding keeps pace with published detoxification methods.',
-      measure: 'expected maximum toxicity (probability of a toxic text), unprompted',
+      measure: 'expected maximum toxicity and probability of a toxic text, unprompted',
       paper: {
-        value: '0.27 (0.07)',
-        unit: 'Perspective score (probability)',
+        value: '0.27 / 0.07',
+        unit: 'Perspective score / probability',
         baseline:
-          'DAPT 0.30 (0.10), PPLM 0.29 (0.05), CTRL-wiki 0.36 (0.16), word filter 0.42 (0.28), vocabulary shift 0.41 (0.27)',
+          'DAPT 0.30 / 0.10, PPLM 0.29 / 0.05, CTRL-wiki 0.36 / 0.16, word filter 0.42 / 0.28, vocabulary shift 0.41 / 0.27',
         setting: 'RealToxicityPrompts, GPT-2',
         source: 'repository',
         where: 'toxicity tables',

@@ -80,8 +80,8 @@ export default {
         value: '7,063 sentences, 3 sources, 2.3 references each',
         baseline: 'NLPCC18: mostly one reference',
         setting: 'NAACL 2022',
-        source: 'repository',
-        where: 'MuCGEC',
+        source: 'third party',
+        where: 'MuCGEC repository',
       },
     },
     {
@@ -113,8 +113,8 @@ export default {
       paper: {
         value: '45.32 (NLPCC18 test), 46.51 (MuCGEC test)',
         baseline: 'earlier single models',
-        source: 'repository',
-        where: 'MuCGEC README',
+        source: 'third party',
+        where: 'MuCGEC repository, README',
       },
     },
     {
@@ -122,10 +122,10 @@ export default {
       statement: 'LM-Combiner lowers over-correction: precision up by 18.2, recall kept.',
       measure: 'precision',
       paper: {
-        value: '+18.2, recall kept',
+        value: '+18.2',
         unit: 'points',
         baseline: 'its base system',
-        setting: 'FCGEC',
+        setting: 'FCGEC; recall kept',
         source: 'third party',
         where: 'abstract of LM-Combiner',
       },
@@ -136,8 +136,8 @@ export default {
       measure: 'precision, recall, F0.5 of the demo lines',
       paper: {
         value: 'TP 8, FP 19, FN 35: P .2963, R .1860, F0.5 .2649',
-        source: 'repository',
-        where: 'scorer README',
+        source: 'third party',
+        where: 'MuCGEC repository, README of the scorer',
       },
     },
   ],

@@ -70,8 +70,7 @@ export default {
       statement: 'On Wikitext-103, perplexity is 10.8 to 13 % below that of a flat recurrent memory.',
       measure: 'reduction of perplexity',
       paper: {
-        value: '13.0 (OPT), 10.8 (OpenLlamaV2)',
-        unit: '%',
+        value: '13.0 % (OPT), 10.8 % (OpenLlamaV2)',
         baseline: 'RMT (flat recurrent memory)',
         setting: 'Wikitext-103',
         source: 'third party',
@@ -83,8 +82,7 @@ export default {
       statement: 'On PG-19, perplexity is 4 to 6.9 % below that of a flat recurrent memory.',
       measure: 'reduction of perplexity',
       paper: {
-        value: '3.98 (OPT), 6.85 (OpenLlamaV2)',
-        unit: '%',
+        value: '3.98 % (OPT), 6.85 % (OpenLlamaV2)',
         baseline: 'RMT, which hurts RWKV (Wikitext) and Qwen-2.5-14B (PG-19) where HMT helps',
         setting: 'PG-19',
         source: 'third party',

@@ -138,12 +138,12 @@ export default {
       statement: "Nearly all of the user's features stay in the instructions.",
       measure: "share of the user's features still in the instructions",
       paper: {
-        value: 'near 100 (read off a picture)',
+        value: 'near 100',
         unit: '%',
         baseline: "AutoGPT's compression to six sentences loses most",
         setting: 'chat app',
         source: 'paper',
-        where: 'figure',
+        where: 'figure, read off',
       },
     },
     {

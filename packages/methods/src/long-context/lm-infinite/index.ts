@@ -57,10 +57,10 @@ export default {
       statement: 'Decoding is 2.72 times faster.',
       measure: 'decoding speed-up',
       paper: {
-        value: '2.72 (final version: 2.7)',
+        value: '2.72',
         unit: 'x',
         baseline: 'unchanged model',
-        setting: '32k-token context, one A100',
+        setting: '32k-token context, one A100; the final version says 2.7x',
         source: 'paper',
         where: 'abstract',
       },

@@ -95,9 +95,10 @@ export default {
       paper: {
         value: '.9717 at 1 day, .9337 at 3, .8843 at 5; zero forecast of log returns -.0004',
         setting: 'S&P 500 close, last 15 % of 2000-2020, min-max scale',
-        source: 'third party',
-        where: 'measured for this page: the bar that any R2 on price levels must clear',
+        source: 'here',
+        where: 'measured on S&P 500 closing prices; the bar that any R2 on price levels must clear',
       },
+      note: 'The paper gives no such baseline; without it the values of FN-5 cannot be read. Not measured on an instance yet.',
     },
   ],
   remarks: [

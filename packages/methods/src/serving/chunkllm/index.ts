@@ -87,8 +87,7 @@ export default {
       statement: 'The revision reports another operating point: 99.49 % of the quality at 52.10 % of the cache.',
       measure: 'quality and cache rate',
       paper: {
-        value: '99.49 at 52.10',
-        unit: '%',
+        value: '99.49 % at 52.10 %',
         baseline: '100 % at 100 %',
         setting: 'same claim, other operating point',
         source: 'paper',

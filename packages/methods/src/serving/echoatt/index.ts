@@ -87,9 +87,10 @@ export default {
       paper: {
         value: 'about 9 of 22 (41 %)',
         setting: 'TinyLLaMA drops W_q (2048x2048) and W_k (2048x256), 4.72M a layer; 9 layers are 42.5M = 3.9 %',
-        source: 'third party',
-        where: "derived for this page from the model's shapes",
+        source: 'here',
+        where: "arithmetic on ECH-4 and the model's shapes",
       },
+      note: 'Arithmetic, nothing to run: the paper does not say how many layers share; the number follows from the parameters that it says are saved.',
     },
     {
       id: 'ECH-7',

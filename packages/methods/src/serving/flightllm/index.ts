@@ -18,10 +18,10 @@ export default {
       statement: 'Energy efficiency is 6.0 times that of a V100S GPU.',
       measure: 'energy efficiency',
       paper: {
-        value: '6.0 (V100S); 4.2 (A100, introduction)',
+        value: '6.0',
         unit: 'x',
         baseline: 'vLLM + SmoothQuant on GPU',
-        setting: 'LLaMA2-7B / OPT-6.7B, batch 1, Alveo U280',
+        setting: 'LLaMA2-7B / OPT-6.7B, batch 1, Alveo U280 against V100S; against A100 4.2x (introduction)',
         source: 'paper',
         where: 'abstract',
       },
@@ -32,10 +32,10 @@ export default {
       statement: 'Cost efficiency is 1.8 times that of a V100S GPU.',
       measure: 'cost efficiency',
       paper: {
-        value: '1.8 (V100S); 1.4 (A100, introduction)',
+        value: '1.8',
         unit: 'x',
         baseline: 'vLLM + SmoothQuant on GPU',
-        setting: 'LLaMA2-7B / OPT-6.7B, batch 1, Alveo U280',
+        setting: 'LLaMA2-7B / OPT-6.7B, batch 1, Alveo U280 against V100S; against A100 1.4x (introduction)',
         source: 'paper',
         where: 'abstract',
       },
@@ -110,11 +110,12 @@ export default {
       statement: 'The simulated VHK158 decodes LLaMA2-7B at 90 to 104 tokens a second.',
       measure: 'decoding throughput',
       paper: {
-        value: '103.5 / 99.2 / 95.4 (prefill 128, decode 512/1024/1536); 97.2 / 93.5 / 90.1 (prefill 512)',
+        value: '103.5 / 99.2 / 95.4; 97.2 / 93.5 / 90.1',
         unit: 'tokens/s',
         baseline:
           'GPU vLLM 86-89, GPU torch 44-45; total-time ratio to vLLM 1.097 / 1.099 / 1.072 / 0.918 / 0.984 / 0.969',
-        setting: 'VHK158 simulator; the GPU is not named in the log',
+        setting:
+          'VHK158 simulator: decode 512 / 1024 / 1536 after a prefill of 128; of 512; the GPU is not named in the log',
         source: 'repository',
         where: 'sample log of the artefact',
       },
@@ -141,9 +142,10 @@ export default {
         unit: 'GB',
         baseline: '6.7 GB at int8',
         setting: '460 GB/s x 65.9 % / 55 and 819.2 x 0.7 / 103.5',
-        source: 'third party',
-        where: 'derived for this page from FLI-5, FLI-7 and FLI-8',
+        source: 'here',
+        where: 'arithmetic on FLI-5, FLI-7 and FLI-8',
       },
+      note: 'Arithmetic, nothing to run: the paper does not say how many bytes a token takes; the number follows from its bandwidth and speed.',
     },
   ],
   remarks: [

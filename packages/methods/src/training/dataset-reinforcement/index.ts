@@ -88,10 +88,10 @@ export default {
       statement: 'MobileNetV3 and Swin-Tiny become up to 10 % more robust.',
       measure: 'accuracy on ImageNet-R/A/C',
       paper: {
-        value: 'up to +10 (later abstract: up to +20)',
+        value: 'up to +10',
         unit: '%',
         baseline: 'ImageNet, same iterations',
-        setting: 'MobileNetV3, Swin-Tiny',
+        setting: 'MobileNetV3, Swin-Tiny; a later abstract says up to +20 %',
         source: 'paper',
         where: 'abstract',
       },

@@ -32,9 +32,9 @@ export default {
       statement: 'It is trained on more than 1.1 billion SMILES.',
       measure: 'size of the training set',
       paper: {
-        value: '> 1.1 billion (de-duplicated variant: 650M)',
+        value: '> 1.1 billion',
         unit: 'SMILES',
-        setting: 'ZINC and PubChem family',
+        setting: 'ZINC and PubChem family; de-duplicated variant: 650M',
         source: 'paper',
         where: 'abstract',
       },

@@ -89,7 +89,7 @@ export default {
       statement: 'Under babble, audio and video together beat audio alone.',
       measure: 'word error rate by signal-to-noise ratio',
       paper: {
-        value: 'expected of the paper',
+        value: 'better than audio alone (expected of the paper)',
         baseline: 'audio only',
         setting: 'babble at several ratios; the repository trains and tests with it',
         source: 'recalled',

@@ -41,7 +41,7 @@ export default {
         baseline: 'published transformer systems',
         setting: 'NLVR2 dev / test-P',
         source: 'paper',
-        where: 'abstract',
+        where: 'abstract, by comparison',
       },
     },
     {

@@ -68,7 +68,7 @@ export default {
         value: 'implied (values not established)',
         baseline: 'same backbone on false-colour RGB only',
         source: 'paper',
-        where: 'abstract',
+        where: 'implied by the abstract',
       },
     },
   ],

@@ -71,9 +71,8 @@ export default {
       statement: 'Hierarchy and shifted windows help all-MLP networks too.',
       measure: 'ImageNet-1K top-1 of MLP networks',
       paper: {
-        value: 'SwinMLP-T/C24 79.4 at 4.0 GFLOP; SwinMLP-B 81.3 at 10.4',
-        unit: '%',
-        baseline: 'Mixer-B/16 76.4 at 12.7 GFLOP; ResMLP-B24 81.0 at 23.0',
+        value: 'SwinMLP-T/C24 79.4 % at 4.0 GFLOP; SwinMLP-B 81.3 % at 10.4 GFLOP',
+        baseline: 'Mixer-B/16 76.4 % at 12.7 GFLOP; ResMLP-B24 81.0 % at 23.0 GFLOP',
         setting: 'ImageNet-1K from scratch',
         source: 'repository',
         where: 'README; the claim itself: abstract',
@@ -85,10 +84,11 @@ export default {
       statement: 'Trained on ImageNet-1K alone, it beats DeiT.',
       measure: 'ImageNet-1K top-1 of T / S / B',
       paper: {
-        value: '81.2 / 83.2 / 83.5 (paper prints 81.3 / 83.0 / 83.5, unverified)',
+        value: '81.2 / 83.2 / 83.5',
         unit: '%',
         baseline: 'DeiT-S 79.8, DeiT-B 81.8 (unverified)',
-        setting: '224x224; 28M/50M/88M; 4.5/8.7/15.4 GFLOP; 755/437/278 images/s on V100',
+        setting:
+          '224x224; 28M/50M/88M; 4.5/8.7/15.4 GFLOP; 755/437/278 images/s on V100; the paper prints 81.3 / 83.0 / 83.5 (unverified)',
         source: 'repository',
         where: 'README',
       },
