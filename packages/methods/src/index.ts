@@ -28,4 +28,5 @@ export {
   readDescriptors,
   roomFolder,
 } from './registry.ts';
+export { ruleInWords } from './rule-words.ts';
 export { checkRule, expressionLimit, verdict } from './rules.ts';
