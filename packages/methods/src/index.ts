@@ -30,4 +30,5 @@ export {
   readDescriptors,
   roomFolder,
 } from './registry.ts';
+export { ruleInWords } from './rule-words.ts';
 export { checkRule, expressionLimit, verdict } from './rules.ts';

@@ -25,6 +25,32 @@ export const day = (iso: string) => dayFormat.format(new Date(iso.length === 10 
 export const longDay = (iso: string) => longDayFormat.format(new Date(`${iso.slice(0, 10)}T00:00:00Z`));
 export const month = (iso: string) => monthFormat.format(new Date(`${iso.slice(0, 7)}-01T00:00:00Z`));
 
+const minuteFormat = (timeZone: string | undefined) =>
+  new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone,
+  });
+const exactFormat = (timeZone: string | undefined) =>
+  new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long', timeZone });
+
+/**
+ * A moment (ISO time) as text, to the minute or only its day, and the exact time for those who ask. `timeZone` undefined is the
+ * reader's own; UTC is named, since it is nobody's guess.
+ */
+export function moment(iso: string, timeZone: string | undefined, only?: 'day'): { text: string; exact: string } {
+  const date = new Date(iso);
+  const exact = exactFormat(timeZone).format(date);
+  const text =
+    only === 'day'
+      ? new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone }).format(date)
+      : `${minuteFormat(timeZone).format(date)}${timeZone === 'UTC' ? ' UTC' : ''}`;
+  return { text, exact: timeZone === 'UTC' ? exact : `${exact} (${iso.replace(/\.\d+Z$/, 'Z')})` };
+}
+
 export const plural = (count: number, one: string, many = `${one}s`) =>
   `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
@@ -58,7 +84,10 @@ export function number(value: number): string {
   const size = Math.abs(value);
   // Not 10 to a raised power: the served subset of the face has no raised minus.
   if (size !== 0 && (size < 0.001 || size >= 1e7)) return value.toExponential(1).replace('+', '');
-  return value.toLocaleString('en', { maximumSignificantDigits: size >= 1000 ? 4 : 3 }).replaceAll(',', '\u202f');
+  return value
+    .toLocaleString('en', { maximumSignificantDigits: size >= 1000 ? 4 : 3 })
+    .replaceAll(',', '\u202f')
+    .replace('-', '\u2212');
 }
 
 /** 3 min 20 s */
@@ -82,4 +111,26 @@ export function bytes(count: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
-export const unitAfter = (unit: string | undefined) => (unit ? ` ${unit}` : '');
+/** A unit after its number: a times sign close to it, a short unit after a thin space, words after a space. */
+export function unitAfter(unit: string | undefined): string {
+  if (!unit) return '';
+  if (unit === 'x') return '×';
+  return `${unit.length <= 6 ? '\u202f' : ' '}${unit}`;
+}
+
+/** A paper's value with its unit: behind a number, in brackets behind words ("< 0.9 in most tasks (%)"). */
+export const paperValue = ({ value, unit }: { value: string; unit?: string }): string =>
+  unit && !/\d$/.test(value) ? `${value} (${unit})` : `${value}${unitAfter(unit)}`;
+
+/** What a paper is called where there is little room: the name before its colon, else its slug with the capitals that the paper's own words give. */
+export function shortTitle(slug: string, title: string, words = title): string {
+  const name = title.split(/[:?]/)[0]!.trim();
+  if (name.length <= 21 && title.length > name.length) return name;
+  const said = slug
+    .split('-')
+    .map((word) =>
+      new RegExp(`\\b${word.toUpperCase()}s?\\b`).test(words) && word.length <= 5 ? word.toUpperCase() : word,
+    )
+    .join(' ');
+  return said.replace(/^./, (letter) => letter.toUpperCase());
+}

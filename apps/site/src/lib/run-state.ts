@@ -6,6 +6,7 @@ type StoredEvent =
   | { type: 'status'; status: string; message?: string }
   | { type: 'end'; status: string; run: string; message?: string };
 
+/** `place`: the number of the event that first brought it, which is where it stays on the page. */
 export interface RunState {
   last: number;
   status: string;
@@ -13,9 +14,15 @@ export interface RunState {
   ended: boolean;
   /** `since`: when its stage began (ISO), which is what the time left is reckoned from. */
   progress?: { done: number; total?: number; unit?: string; message: string; stage?: string; since?: string };
-  series: { name: string; xUnit?: string; yUnit?: string; points: { x: number; y: number }[] }[];
-  tables: { name: string; caption: string; columns: TableColumn[]; rows: (string | number | boolean | null)[][] }[];
-  plots: { seq: number; name: string; caption: string; setting?: string }[];
+  series: { place: number; name: string; xUnit?: string; yUnit?: string; points: { x: number; y: number }[] }[];
+  tables: {
+    place: number;
+    name: string;
+    caption: string;
+    columns: TableColumn[];
+    rows: (string | number | boolean | null)[][];
+  }[];
+  plots: { place: number; seq: number; name: string; caption: string; setting?: string }[];
   texts: { seq: number; markdown: string }[];
   artifacts: { name: string; bytes: number }[];
   evidence: { claim: string; stage: string; values: Record<string, Value>; setting: string }[];
@@ -33,10 +40,11 @@ export const emptyState = (status: string): RunState => ({
   evidence: [],
 });
 
-const replace = <T>(list: T[], same: (item: T) => boolean, item: T): T[] => [
-  ...list.filter((other) => !same(other)),
-  item,
-];
+/** Puts `item` where one like it stands, else at the end. */
+function replace<T>(list: T[], same: (item: T) => boolean, item: T): T[] {
+  const place = list.findIndex(same);
+  return place < 0 ? [...list, item] : list.with(place, item);
+}
 
 /** The state after one more event; an event seen before changes nothing. */
 export function after(state: RunState, record: { seq: number; at?: string; event: StoredEvent }): RunState {
@@ -61,18 +69,25 @@ export function after(state: RunState, record: { seq: number; at?: string; event
       const point = { x: event.x, y: event.y };
       const series = known
         ? { ...known, points: [...known.points, point] }
-        : { name: event.series, xUnit: event.xUnit, yUnit: event.yUnit, points: [point] };
+        : { place: record.seq, name: event.series, xUnit: event.xUnit, yUnit: event.yUnit, points: [point] };
       return {
         ...next,
         series: known ? state.series.map((s) => (s.name === event.series ? series : s)) : [...state.series, series],
       };
     }
     case 'table':
-      return { ...next, tables: replace(state.tables, ({ name }) => name === event.name, event) };
+      return {
+        ...next,
+        tables: replace(state.tables, ({ name }) => name === event.name, {
+          ...event,
+          place: state.tables.find(({ name }) => name === event.name)?.place ?? record.seq,
+        }),
+      };
     case 'plot':
       return {
         ...next,
         plots: replace(state.plots, ({ name }) => name === event.name, {
+          place: state.plots.find(({ name }) => name === event.name)?.place ?? record.seq,
           seq: record.seq,
           name: event.name,
           caption: event.caption,

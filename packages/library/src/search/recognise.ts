@@ -1,8 +1,8 @@
 const places = [
   /(?:^|\/\/)(?:[\w.-]+\.)?arxiv\.org\/(?:abs|pdf|html|ps|format)\/(.+)/i,
-  /(?:^|\/\/)(?:www\.)?huggingface\.co\/papers\/(.+)/i,
-  /(?:^|\/\/)(?:www\.)?alphaxiv\.org\/(?:abs|pdf|overview)\/(.+)/i,
-  /(?:^|doi\.org\/|doi:)10\.48550\/arxiv\.(.+)/i,
+  /(?:^|\/\/)(?:www\.)?(?:huggingface|hf)\.co\/papers\/(.+)/i,
+  /(?:^|\/\/)(?:www\.)?alphaxiv\.org\/(?:abs|pdf|overview|resources)\/(.+)/i,
+  /(?:^|doi\.org\/|doi:\s*)10\.48550\/arxiv\.(.+)/i,
   /^arxiv:\s*(.+)/i,
 ];
 const bareId = /^(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?\/\d{7})(?:v\d+)?(?:\.pdf)?$/;

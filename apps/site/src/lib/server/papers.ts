@@ -20,18 +20,26 @@ export async function methodOf(slug: string): Promise<Method | undefined> {
   return (await loadDescriptors()).find((method) => method.slug === slug);
 }
 
+/** Where evidence of this instance came from: the run, unless it was deleted, and the moment (ISO). */
+export interface Origin {
+  run?: string;
+  at: string;
+}
+
 /** The evidence shown for a paper: what this instance recorded, claim by claim, else what ships with the method. */
 export async function evidenceFor(
   slug: string,
   library?: Library,
-): Promise<{ evidence: Evidence; from: 'shipped' | 'instance' } | undefined> {
+): Promise<{ evidence: Evidence; origins: Record<string, Origin>; from: 'shipped' | 'instance' } | undefined> {
   const method = await methodOf(slug);
   if (!method) return undefined;
   const shipped = await loadEvidence(slug);
   const rows = library ? await listEvidence(library, slug) : [];
-  if (rows.length === 0) return { evidence: shipped, from: 'shipped' };
+  if (rows.length === 0) return { evidence: shipped, origins: {}, from: 'shipped' };
   const claims = { ...shipped.claims };
-  for (const row of [...rows].reverse())
+  const origins: Record<string, Origin> = {};
+  for (const row of [...rows].reverse()) {
+    origins[row.claim] = { ...(row.run ? { run: row.run } : {}), at: row.at };
     claims[row.claim] = {
       verdict: row.verdict,
       stage: row.stage,
@@ -45,7 +53,8 @@ export async function evidenceFor(
       note: row.note,
       date: row.at.slice(0, 10),
     };
-  return { evidence: judge(method, { ...shipped, claims }), from: 'instance' };
+  }
+  return { evidence: judge(method, { ...shipped, claims }), origins, from: 'instance' };
 }
 
 export interface Form {
@@ -82,8 +91,6 @@ const drawn = new Map<string, Promise<ShownPlot>>();
 /** The plots of the shipped evidence, drawn once a process. A plot that cannot be drawn is left out, with a line in the log. */
 export async function plotsOf(slug: string, width = 560): Promise<ShownPlot[]> {
   // A paper that was imported without a room of its own has no evidence to draw.
-  if (!(await methodOf(slug))) return [];
-  // An imported paper without a descriptor has no evidence either.
   if (!(await methodOf(slug))) return [];
   const { plots } = await loadEvidence(slug);
   const wanted = plots.map((plot) => {

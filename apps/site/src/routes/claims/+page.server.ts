@@ -1,95 +1,61 @@
-import { type LedgerClaim, listClaims } from '@working-papers/library';
-import { loadDescriptors } from '@working-papers/methods';
-import type { ClaimEvidence, Rule, Value } from '@working-papers/methods/contract';
-import { inRuleOrder, spaced } from '$lib/values.ts';
+import { error, redirect } from '@sveltejs/kit';
+import { filtered, LedgerQuery, ledger, shelfOf, shortOf, sorts, verdicts } from '$lib/server/ledger.ts';
 import type { PageServerLoad } from './$types';
 
-const verdicts = ['holds', 'partly', 'does not hold here', 'not tested'] as const;
-const order = (verdict: string) => verdicts.indexOf(verdict as (typeof verdicts)[number]);
-const pageSize = 100;
+const pageSize = 50;
+const names = Object.keys(LedgerQuery.shape);
 
-interface NamedValue extends Value {
-  name: string;
-}
-
-interface Here {
-  /** The value that the verdict is about. */
-  value?: NamedValue;
-  why?: string;
-  models: string[];
-  date?: string;
-}
-
-/** What was measured here: of the recorded evidence if there is one, else of what ships with the method. */
-function hereOf(claim: LedgerClaim, rule: Rule | undefined): Here {
-  const evidence = (claim.recorded ?? claim.shipped) as (Partial<ClaimEvidence> & { at?: string }) | undefined;
-  const first = inRuleOrder(rule, evidence?.values)[0];
-  return {
-    value: first && { name: spaced(first[0]), ...first[1] },
-    why: claim.verdict === 'not tested' ? (evidence?.note ?? claim.note) : undefined,
-    models: [...new Set((evidence?.models ?? []).map(({ reference }) => reference))],
-    date: (evidence?.date ?? evidence?.at)?.slice(0, 10),
-  };
+/** The address without what says nothing: a form sends every field, also the empty ones and all verdicts. */
+function said(asked: URLSearchParams): URLSearchParams {
+  const parts = new URLSearchParams();
+  for (const [name, value] of asked)
+    if (value !== '' && !(name === 'sort' && value === 'tested')) parts.append(name, value);
+  if (verdicts.every((verdict) => parts.has('verdict', verdict))) parts.delete('verdict');
+  if (parts.get('page') === '1') parts.delete('page');
+  return parts;
 }
 
 export const load: PageServerLoad = async ({ locals, url }) => {
-  const rules = new Map(
-    (await loadDescriptors()).flatMap(({ slug, claims }) => claims.map(({ id, rule }) => [`${slug}/${id}`, rule])),
-  );
-  const all = (await listClaims(await locals.shelf())).map((claim) => ({
-    ...claim,
-    here: hereOf(claim, rules.get(`${claim.slug}/${claim.id}`)),
-  }));
-  const filters = {
-    q: (url.searchParams.get('q') ?? '').slice(0, 200),
-    verdict: url.searchParams.get('verdict') ?? '',
-    family: url.searchParams.get('family') ?? '',
-    model: (url.searchParams.get('model') ?? '').slice(0, 200),
-    sort: url.searchParams.get('sort') ?? 'paper',
-  };
-  const page = Math.max(1, Math.min(1000, Number(url.searchParams.get('page')) || 1));
-  const words = filters.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = all.filter(
-    (claim) =>
-      (!filters.verdict || claim.verdict === filters.verdict) &&
-      (!filters.family || claim.family === filters.family) &&
-      (!filters.model || claim.here.models.includes(filters.model)) &&
-      words.every((word) =>
-        `${claim.id} ${claim.title} ${claim.statement} ${claim.measure}`.toLowerCase().includes(word),
-      ),
-  );
-  if (filters.sort === 'verdict') found.sort((a, b) => order(a.verdict) - order(b.verdict));
-  if (filters.sort === 'measure') found.sort((a, b) => a.measure.localeCompare(b.measure));
-  if (filters.sort === 'measured') found.sort((a, b) => (b.here.date ?? '').localeCompare(a.here.date ?? ''));
-  const shelf = new Map<
-    string,
-    Map<string, { slug: string; title: string; claims: { verdict: (typeof all)[number]['verdict'] }[] }>
-  >();
-  for (const { family, slug, title, verdict } of all) {
-    const name = family ?? 'other';
-    const papers = shelf.get(name) ?? new Map();
-    shelf.set(name, papers);
-    const paper = papers.get(slug) ?? { slug, title, claims: [] };
-    papers.set(slug, paper);
-    paper.claims.push({ verdict });
+  const address = said(url.searchParams);
+  if (address.size < url.searchParams.size) redirect(303, `/claims${address.size > 0 ? `?${address}` : ''}`);
+  const wanted = address.getAll('verdict');
+  const read = LedgerQuery.safeParse({
+    ...Object.fromEntries([...address].filter(([name]) => names.includes(name))),
+    verdict: wanted.length > 0 ? wanted : undefined,
+  });
+  if (!read.success) {
+    const { path, message } = read.error.issues[0]!;
+    error(
+      400,
+      `${message}; the address has “${String(address.get(String(path[0]))).slice(0, 60)}” as ${String(path[0])}.`,
+    );
   }
+  const rows = await ledger(await locals.shelf());
+  const found = filtered(rows, read.data);
+  const pages = Math.max(1, Math.ceil(found.length / pageSize));
+  const page = Math.max(1, Math.min(pages, Math.trunc(Number(address.get('page'))) || 1));
+  const own = new Map(rows.map((row) => [row.slug, row]));
+  const shorts = new Map([...own.keys()].map((slug) => [slug, shortOf(rows.filter((row) => row.slug === slug))]));
   return {
-    filters,
+    filters: read.data,
+    wanted,
     page,
-    pages: Math.max(1, Math.ceil(found.length / pageSize)),
+    pageSize,
+    pages,
     found: found.length,
-    claims: found.slice((page - 1) * pageSize, page * pageSize).map((claim) => ({
-      slug: claim.slug,
-      title: claim.title,
-      id: claim.id,
-      statement: claim.statement,
-      paper: claim.paper,
-      verdict: claim.verdict,
-      ...claim.here,
+    claims: found.slice((page - 1) * pageSize, page * pageSize).map((row) => ({
+      slug: row.slug,
+      short: shorts.get(row.slug)!,
+      id: row.id,
+      statement: row.statement,
+      measure: row.measure,
+      paper: row.paper,
+      verdict: row.verdict,
+      ...row.here,
     })),
-    tally: verdicts.map((verdict) => ({ verdict, count: all.filter((claim) => claim.verdict === verdict).length })),
-    shelf: [...shelf].map(([family, papers]) => ({ family, papers: [...papers.values()] })),
-    verdicts: [...verdicts],
-    models: [...new Set(all.flatMap((claim) => claim.here.models))].sort(),
+    tally: verdicts.map((verdict) => ({ verdict, count: rows.filter((row) => row.verdict === verdict).length })),
+    shelf: shelfOf(rows),
+    sorts: [...sorts],
+    models: [...new Set(rows.flatMap((row) => row.here.models))].sort(),
   };
 };

@@ -9,8 +9,8 @@ const pageSize = 20;
 export const load: PageServerLoad = async ({ locals, url }) => {
   const library = await locals.shelf();
   const q = (url.searchParams.get('q') ?? '').trim();
-  // A pasted link opens its paper.
-  const link = /^(https?:\/\/|arxiv:|10\.)/i.test(q) ? recognise(q) : undefined;
+  // A pasted link, DOI or id of arXiv opens its paper.
+  const link = recognise(q);
   const known = link && (await paperByArxiv(library, link.id));
   if (known) redirect(303, `/papers/${known.slug}`);
   const page = Math.max(1, Math.min(50, Number(url.searchParams.get('page')) || 1));

@@ -1,7 +1,8 @@
 /** Papers, search and claims. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { getPaper, listClaims, listPapers, SearchError, similarPapers } from '@working-papers/library';
+import { getPaper, listPapers, SearchError, similarPapers } from '@working-papers/library';
 import { built, jsonSchema } from '@working-papers/methods';
+import { filtered, LedgerQuery, type LedgerRow, ledger } from '../ledger.ts';
 import { evidenceFor, methodOf } from '../papers.ts';
 import { searchShelf } from '../search.ts';
 import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
@@ -63,7 +64,10 @@ const evidence = createRoute({
   path: '/papers/{slug}/evidence',
   summary: 'Evidence with verdicts, and whether it is this instance’s or ships with the method',
   request: { params: z.object({ slug: slugParameter }) },
-  responses: { 200: answers.json(Loose, 'As in evidence.json'), ...problems },
+  responses: {
+    200: answers.json(Loose, 'As in evidence.json; `origins` has the run and the time of what this instance measured'),
+    ...problems,
+  },
 });
 
 const find = createRoute({
@@ -94,9 +98,51 @@ const find = createRoute({
 const claims = createRoute({
   method: 'get',
   path: '/claims',
-  summary: 'The ledger: every claim of every paper',
-  responses: { 200: answers.json(z.object({ claims: z.array(Loose) }), 'By family, paper and position'), ...problems },
+  summary: 'The ledger: claims with what was measured here',
+  request: { query: LedgerQuery },
+  responses: {
+    200: answers.json(
+      z.object({ total: z.number(), claims: z.array(Loose) }),
+      'The claims that fit; `here` is what was measured, `total` how many claims there are without filters',
+    ),
+    ...problems,
+  },
 });
+
+const claimsTable = createRoute({
+  method: 'get',
+  path: '/claims.csv',
+  summary: 'The ledger as CSV (RFC 4180), with the same filters',
+  request: { query: LedgerQuery },
+  responses: { 200: { description: 'A row a claim', content: { 'text/csv': { schema: z.string() } } }, ...problems },
+});
+
+/** The columns of the ledger's CSV, in order. */
+const columns: Record<string, (row: LedgerRow) => unknown> = {
+  family: (row) => row.family,
+  slug: (row) => row.slug,
+  title: (row) => row.title,
+  id: (row) => row.id,
+  statement: (row) => row.statement,
+  measure: (row) => row.measure,
+  value: (row) => row.paper.value,
+  unit: (row) => row.paper.unit,
+  baseline: (row) => row.paper.baseline,
+  setting: (row) => row.paper.setting,
+  source: (row) => row.paper.source,
+  verdict: (row) => row.verdict,
+  hereName: (row) => row.here.value?.name,
+  hereValue: (row) => row.here.value?.value,
+  hereLow: (row) => row.here.value?.low,
+  hereHigh: (row) => row.here.value?.high,
+  hereUnit: (row) => row.here.value?.unit,
+  hereSetting: (row) => row.here.setting,
+  whyNot: (row) => row.here.why,
+  models: (row) => row.here.models.join(' '),
+  measuredAt: (row) => row.here.at,
+  run: (row) => row.here.run,
+  command: (row) => row.here.command,
+};
 
 export function addPapers(api: OpenAPIHono<Environment>): void {
   api.openapi(list, async (c) => {
@@ -127,7 +173,7 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
     const { slug } = c.req.valid('param');
     const found = await evidenceFor(slug, await c.env.locals.shelf());
     if (!found) throw notFound(`Nothing is known of the claims of "${slug}".`);
-    return c.json({ from: found.from, ...found.evidence }, 200);
+    return c.json({ from: found.from, origins: found.origins, ...found.evidence }, 200);
   });
   api.openapi(find, async (c) => {
     const { q, wait, ...options } = c.req.valid('query');
@@ -141,25 +187,14 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
     return c.json({ ...answer }, 200);
   });
   api.openapi(claims, async (c) => {
-    const all = await listClaims(await c.env.locals.shelf());
-    return c.json({ claims: all.map((claim) => ({ ...claim })) }, 200);
+    const all = await ledger(await c.env.locals.shelf());
+    const found = filtered(all, c.req.valid('query'));
+    return c.json({ total: all.length, claims: found.map((row) => ({ ...row })) }, 200);
   });
-  api.get('/claims.csv', async (c) => {
-    const all = await listClaims(await c.env.locals.shelf());
-    const columns = ['family', 'slug', 'title', 'id', 'statement', 'measure', 'value', 'unit', 'source', 'verdict'];
-    const rows = all.map((claim) => [
-      claim.family,
-      claim.slug,
-      claim.title,
-      claim.id,
-      claim.statement,
-      claim.measure,
-      claim.paper.value,
-      claim.paper.unit,
-      claim.paper.source,
-      claim.verdict,
-    ]);
-    return c.body(`${[columns, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`, 200, {
+  api.openapi(claimsTable, async (c) => {
+    const found = filtered(await ledger(await c.env.locals.shelf()), c.req.valid('query'));
+    const lines = [Object.keys(columns), ...found.map((row) => Object.values(columns).map((of) => of(row)))];
+    return c.body(`${lines.map((line) => line.map(cell).join(',')).join('\r\n')}\r\n`, 200, {
       'content-type': 'text/csv; charset=utf-8',
       'content-disposition': 'attachment; filename="claims.csv"',
     });

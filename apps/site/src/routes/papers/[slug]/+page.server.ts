@@ -1,13 +1,19 @@
 import { error, fail, redirect } from '@sveltejs/kit';
-import { getPaper, search, similarPapers } from '@working-papers/library';
+import { getPaper, paperByArxiv, recognise, search, similarPapers } from '@working-papers/library';
+import { ruleInWords } from '@working-papers/methods';
+import type { Rule } from '@working-papers/methods/contract';
 import { createRun, getRun, listRuns, RunRequestError } from '@working-papers/runs';
 import { abstractPieces, evidenceFor, formOf, methodOf, plotsOf } from '$lib/server/papers.ts';
+import { spaced } from '$lib/values.ts';
 import type { Actions, PageServerLoad } from './$types';
 
 export const load: PageServerLoad = async ({ params, locals, url }) => {
   const library = await locals.shelf();
   const paper = await getPaper(library, params.slug);
   if (!paper) {
+    const arxiv = recognise(params.slug);
+    const known = arxiv && (await paperByArxiv(library, arxiv.id));
+    if (known) redirect(307, `/papers/${known.slug}${url.search}`);
     const words = params.slug.slice(0, 80).replaceAll('-', ' ');
     const { results } = await search(library, words, { limit: 1 });
     error(404, {
@@ -28,6 +34,8 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
   const claims = (method?.claims ?? []).map((claim) => ({
     claim: { ...claim },
     evidence: evidence[claim.id] ?? { verdict: 'not tested' as const },
+    origin: found?.origins[claim.id],
+    words: wordsOf(claim.rule),
   }));
   const quotes = claims.flatMap(({ claim }) => (claim.quote ? [{ id: claim.id, quote: claim.quote }] : []));
   const asked = url.searchParams.get('action') ?? undefined;
@@ -69,6 +77,12 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
     similar,
   };
 };
+
+const wordsOf = (rule: Rule | undefined) =>
+  rule && {
+    holds: ruleInWords(rule, rule.holds, spaced),
+    partly: rule.partly === undefined ? undefined : ruleInWords(rule, rule.partly, spaced),
+  };
 
 /** The inline values behind a plot, as a table; at most 200 rows. */
 function rowsOf(spec: Record<string, unknown>): Record<string, unknown>[] {

@@ -1,7 +1,7 @@
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper } from '@working-papers/library';
 import { built, fieldsOf } from '@working-papers/methods';
-import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun } from '@working-papers/runs';
+import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun, workersPresent } from '@working-papers/runs';
 import { after, emptyState } from '$lib/run-state.ts';
 import { methodOf } from '$lib/server/papers.ts';
 import { renderMarkdown } from '$lib/server/text.ts';
@@ -30,6 +30,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     command: commandLine(run),
     model: typeof model === 'string' ? model : undefined,
     asked: await askedOf(run),
+    workers: await workersPresent(library),
   };
 };
 
