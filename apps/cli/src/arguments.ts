@@ -5,12 +5,18 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { parseReference } from '@working-papers/models';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import { UsageError, usageError } from './problems.ts';
 
 /** A subcommand whose errors are sentences, with examples under its help. */
-export function addCommand(parent: Command, name: string, summary: string, examples: readonly string[]): Command {
-  const command = parent.command(name).description(summary);
+export function addCommand(
+  parent: Command,
+  name: string,
+  summary: string,
+  examples: readonly string[],
+  options: CommandOptions = {},
+): Command {
+  const command = parent.command(name, options).description(summary);
   return sentenceErrors(command, pathOf(command)).addHelpText('after', examplesText(examples));
 }
 

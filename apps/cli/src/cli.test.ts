@@ -115,6 +115,7 @@ describe('wrong arguments end with 2 and a sentence that names thing, value and 
     [['perplexity'], /--file/],
     [['embed'], /no text to embed/],
     [['runs', 'list', '--status', 'odd'], /"odd".*queued/],
+    [['runs', 'odd'], /odd.*papers runs/],
     [['serve', '--port', '99999'], /--port.*"99999".*65535/],
   ];
   it.each(cases)('papers %j', async (words, sentence) => {
@@ -229,6 +230,29 @@ describe('a run', () => {
     expect(texts(piped.out)).toEqual(['tre', 'quattro']);
   }, 60_000);
 
+  it('says what it would take with --estimate, and is not started', async () => {
+    const before = await json(['runs', '--limit', '100']);
+    const estimate = await json(['run', 'counting', '--to', '600', '--delay', '1000', '--estimate']);
+    expect(estimate).toMatchObject({
+      seconds: 600,
+      basis: 'counting is quick',
+      sentence: expect.stringMatching(/^About 10 min and 0\.\d GB: counting is quick\.$/),
+    });
+    expect(await papers(['run', 'counting', '--to', '5', '--delay', '1000', '--estimate'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^About 5 s and /),
+    });
+    const file = join(dataFolder, 'ninety.txt');
+    await writeFile(file, 'x'.repeat(90));
+    expect(await json(['run', 'counting', 'read', '--lines', file, '--estimate'])).toMatchObject({ seconds: 90 });
+    expect(await papers(['run', 'counting', '--experiment', '--estimate'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--estimate is of a run, not of an experiment'),
+    });
+    expect((await papers(['run', 'counting', '--to', '-1', '--estimate'])).code).toBe(2);
+    expect(await json(['runs', '--limit', '100'])).toEqual(before);
+  }, 60_000);
+
   it('leaves its artifacts and plots in --out', async () => {
     const out = join(dataFolder, 'out');
     await papers(['run', 'counting', 'write', '--out', out]);
@@ -268,6 +292,8 @@ describe('a run', () => {
       artifacts: [],
       manifest: { command: 'papers run counting count --to 4 --names Ada --names Bo --seed 9' },
     });
+    expect(((await json(['runs'])) as { runs: { id: string }[] }).runs.map((run) => run.id)).toContain(id);
+    expect((await papers(['runs'])).out).toContain(id);
     const events = await papers(['runs', 'events', id, '--json']);
     expect(lines(events.out).at(-1)).toEqual({ type: 'end', status: 'done', run: id });
     expect((await papers(['runs', 'events', id, '--follow', '--json'])).out).toBe(events.out);

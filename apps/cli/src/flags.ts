@@ -15,6 +15,7 @@ export interface RunOptions {
   experiment?: boolean;
   stage?: string;
   record?: boolean;
+  estimate?: boolean;
   out?: string;
 }
 
@@ -38,14 +39,16 @@ export async function parseRun(method: Method, words: readonly string[]): Promis
   const fields = fieldsOf(method, action);
   const command = methodCommand(method, action, fields);
   command.parse(action === undefined ? [...words] : words.slice(1), { from: 'user' });
-  const { json, seed, experiment, stage, record, out, ...flags } = command.opts<RunOptions & Record<string, unknown>>();
+  const { json, seed, experiment, stage, record, estimate, out, ...flags } = command.opts<
+    RunOptions & Record<string, unknown>
+  >();
   const parameters: Raw = {};
   for (const field of fields) {
     const value = field.name === 'seed' ? seed : flags[attributeName(field)];
     if (value !== undefined) parameters[field.name] = await ownInput(field, value);
   }
   const options = Object.fromEntries(
-    Object.entries({ json, seed, experiment, stage, record, out }).filter(([, value]) => value !== undefined),
+    Object.entries({ json, seed, experiment, stage, record, estimate, out }).filter(([, value]) => value !== undefined),
   ) as RunOptions;
   return { ...(action === undefined ? {} : { action }), parameters, options };
 }
@@ -67,6 +70,7 @@ function methodCommand(method: Method, action: string | undefined, fields: reado
     .option('--experiment', 'run the paper’s experiment instead')
     .option('--stage <name>', 'only this stage of the experiment')
     .option('--record', 'write the evidence into the paper’s folder')
+    .option('--estimate', 'say what the run would take, and start nothing')
     .option('--out <folder>', 'copy artifacts and plots here')
     .addOption(jsonOption());
   const others = actions.filter((other) => other !== (action ?? method.defaultAction));

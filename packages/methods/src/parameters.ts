@@ -9,7 +9,17 @@ import { conversionOf, type Raw } from './conversion.ts';
 export type { Raw } from './conversion.ts';
 
 /** Names that the command line and the forms keep for themselves. */
-export const reservedNames = ['out', 'json', 'help', 'experiment', 'record', 'model-cache', 'modelCache', 'present'];
+export const reservedNames = [
+  'out',
+  'json',
+  'help',
+  'experiment',
+  'record',
+  'estimate',
+  'model-cache',
+  'modelCache',
+  'present',
+];
 
 export type JsonSchema = Record<string, unknown>;
 export type FieldType = 'string' | 'number' | 'integer' | 'boolean' | 'array' | 'object';

@@ -11,6 +11,11 @@ import { checkedParameters, findMethod } from './requests.ts';
 import type { RunRequest } from './types.ts';
 import { uploadsFolder } from './uploads/store.ts';
 
+export interface RunEstimate extends Estimate {
+  /** The whole in a sentence, for people. */
+  sentence: string;
+}
+
 /** Bytes of an input that its estimator sees. */
 const seen = 64 * 1024;
 
@@ -23,11 +28,12 @@ export async function estimateRun(
   dataFolder: string,
   request: Pick<RunRequest, 'slug' | 'action' | 'parameters'>,
   { paths }: { paths: boolean },
-): Promise<Estimate> {
+): Promise<RunEstimate> {
+  const told = (estimate: Estimate) => ({ ...estimate, sentence: sentenceOf(estimate) });
   const method = await findMethod(request.slug);
   const parameters = checkedParameters(method, request);
   const estimate = await estimateOf(method.slug);
-  if (!estimate) return { basis: 'this paper does not say what a run takes' };
+  if (!estimate) return told({ basis: 'this paper does not say what a run takes' });
   const facts: EstimateFacts = {
     machine: { cores: physicalCores(), memoryBytes: totalmem() },
     models: {},
@@ -39,14 +45,35 @@ export async function estimateRun(
     if (kind === undefined || typeof value !== 'string') continue;
     if (kind === 'model') {
       const size = await sizeOfModel(dataFolder, value, { paths });
-      if (!size) return { basis: `${value.slice(0, 200)} is not on this machine yet, so its size is not known` };
+      if (!size) return told({ basis: `${value.slice(0, 200)} is not on this machine yet, so its size is not known` });
       facts.models[name] = size;
     } else {
       const input = await sizeOfInput(value, uploadsFolder(dataFolder), paths);
       if (input) facts.inputs[name] = input;
     }
   }
-  return estimate(parameters, facts);
+  return told(estimate(parameters, facts));
+}
+
+/** "About 40 s and 1.2 GB: <basis>." */
+function sentenceOf({ seconds, bytes, basis }: Estimate): string {
+  const parts = [
+    seconds === undefined ? undefined : duration(seconds),
+    bytes === undefined ? undefined : `${(bytes / 1e9).toFixed(1)} GB`,
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return `No estimate: ${basis}.`;
+  const memory = totalmem();
+  const over =
+    bytes !== undefined && bytes > memory ? ` This machine has ${(memory / 1e9).toFixed(1)} GB of memory.` : '';
+  return `About ${parts.join(' and ')}: ${basis}.${over}`;
+}
+
+/** As coarse as an estimate is: "4 s", "40 s", "6 min", "2 h". */
+function duration(seconds: number): string {
+  if (seconds < 10) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 90) return `${5 * Math.round(seconds / 5)} s`;
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3_600)} h`;
 }
 
 async function sizeOfInput(

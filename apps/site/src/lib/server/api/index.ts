@@ -2,12 +2,14 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { libraryStatus } from '@working-papers/library';
 import { workersPresent } from '@working-papers/runs';
+import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { encoder } from '../shelf.ts';
 import type { Environment } from './context.ts';
 import { docsPage } from './docs.ts';
 import { addPapers } from './papers.ts';
 import { addRuns } from './runs.ts';
+import { addUploads } from './uploads.ts';
 
 export const api = new OpenAPIHono<Environment>({
   defaultHook: (result, c) => {
@@ -25,20 +27,21 @@ api.onError((error, c) => {
 });
 api.notFound((c) => c.json({ error: `There is no ${c.req.path}. /api/v1/docs lists what there is.` }, 404));
 
-const bodyLimit = 1 << 20;
-api.use('*', async (c, next) => {
-  if (Number(c.req.header('content-length') ?? 0) > bodyLimit)
-    return c.json(
-      {
-        error: `A request has at most ${bodyLimit.toLocaleString('en')} bytes; this one has ${c.req.header('content-length')}.`,
-      },
-      413,
-    );
-  await next();
+const maxSize = 1 << 20;
+const bounded = bodyLimit({
+  maxSize,
+  onError: (c) => {
+    const got = c.req.header('content-length') ?? 'more';
+    const sentence = `A request has at most ${maxSize.toLocaleString('en')} bytes; this one has ${got}. Upload what is longer (POST /api/v1/uploads).`;
+    return c.json({ error: sentence }, 413);
+  },
 });
+// An upload has a limit of its own, and is never held whole.
+api.use('*', (c, next) => (c.req.path === '/api/v1/uploads' ? next() : bounded(c, next)));
 
 addPapers(api);
 addRuns(api);
+addUploads(api);
 
 api.get('/status', async (c) => {
   const library = await c.env.locals.shelf();

@@ -2,10 +2,21 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { getPaper, listPapers, SearchError, similarPapers } from '@working-papers/library';
 import { built, jsonSchema } from '@working-papers/methods';
+import { estimateRun, RunRequestError } from '@working-papers/runs';
 import { filtered, LedgerQuery, type LedgerRow, ledger } from '../ledger.ts';
 import { evidenceFor, methodOf } from '../papers.ts';
 import { searchShelf } from '../search.ts';
-import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
+import { dataFolder } from '../settings.ts';
+import {
+  answers,
+  badRequest,
+  type Environment,
+  notFound,
+  pageLimit,
+  problems,
+  slugParameter,
+  wrongRequest,
+} from './context.ts';
 
 const date = z
   .string()
@@ -57,6 +68,42 @@ const schema = createRoute({
   summary: 'JSON Schema (2020-12) of the method’s parameters',
   request: { params: z.object({ slug: slugParameter }) },
   responses: { 200: answers.json(Loose, 'The schema; a union by action when there are several'), ...problems },
+});
+
+const estimate = createRoute({
+  method: 'post',
+  path: '/papers/{slug}/estimate',
+  summary: 'What a run with these parameters would take; starts nothing',
+  request: {
+    params: z.object({ slug: slugParameter }),
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: z
+            .strictObject({
+              action: z.string().max(60).optional(),
+              parameters: z.record(z.string().max(60), z.unknown()).default({}),
+            })
+            .openapi('EstimateRequest'),
+        },
+      },
+    },
+  },
+  responses: {
+    200: answers.json(
+      z
+        .object({
+          seconds: z.number().optional(),
+          bytes: z.number().optional().openapi({ description: 'Peak resident memory' }),
+          basis: z.string(),
+          sentence: z.string(),
+        })
+        .openapi('Estimate'),
+      'Seconds and bytes where they can be said, and what they rest on',
+    ),
+    ...problems,
+  },
 });
 
 const evidence = createRoute({
@@ -168,6 +215,16 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
     const method = await methodOf(slug);
     if (!method || !built(method)) throw notFound(`The method of "${slug}" is not built yet, so it has no parameters.`);
     return c.json({ ...jsonSchema(method) }, 200);
+  });
+  api.openapi(estimate, async (c) => {
+    const { slug } = c.req.valid('param');
+    const { admin } = c.env.locals;
+    const found = await estimateRun(dataFolder, { slug, ...c.req.valid('json') }, { paths: admin }).catch(
+      (error: unknown) => {
+        throw error instanceof RunRequestError ? wrongRequest(error) : error;
+      },
+    );
+    return c.json(found, 200);
   });
   api.openapi(evidence, async (c) => {
     const { slug } = c.req.valid('param');

@@ -1,9 +1,19 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper, paperByArxiv, recognise, search, similarPapers } from '@working-papers/library';
 import { ruleInWords } from '@working-papers/methods';
 import type { Rule } from '@working-papers/methods/contract';
-import { createRun, getRun, listRuns, RunRequestError } from '@working-papers/runs';
+import {
+  createRun,
+  estimateRun,
+  getRun,
+  listModelsAtHand,
+  listRuns,
+  RunRequestError,
+  uploadLimit,
+} from '@working-papers/runs';
 import { abstractPieces, evidenceFor, formOf, methodOf, plotsOf } from '$lib/server/papers.ts';
+import { dataFolder } from '$lib/server/settings.ts';
 import { spaced } from '$lib/values.ts';
 import type { Actions, PageServerLoad } from './$types';
 
@@ -53,7 +63,17 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
     claims,
     from: found?.from ?? 'shipped',
     remarks: [...(method?.remarks ?? [])],
-    form: form && { actions: form.actions, action, fields: form.fields[action ?? ''] ?? [] },
+    form: form && {
+      actions: form.actions,
+      action,
+      fields: form.fields[action ?? ''] ?? [],
+      // Uploads are their sender's business, which in local mode is whoever holds the key.
+      models: (await listModelsAtHand(dataFolder)).filter(
+        ({ reference }) => locals.admin || !reference.startsWith('upload:'),
+      ),
+      estimate: await estimated(paper.slug, action, again ? before.parameters : {}, locals.admin),
+      uploadLimit: uploadLimit(),
+    },
     plots: plots.map(({ name, caption, setting, svg, lead, spec }) => ({
       name,
       caption,
@@ -83,6 +103,23 @@ const wordsOf = (rule: Rule | undefined) =>
     holds: ruleInWords(rule, rule.holds, spaced),
     partly: rule.partly === undefined ? undefined : ruleInWords(rule, rule.partly, spaced),
   };
+
+/** The sentence of an estimate, when it is there at once: reading a model's headers for the first time takes longer, and the page asks again. */
+async function estimated(
+  slug: string,
+  action: string | undefined,
+  parameters: Record<string, unknown>,
+  paths: boolean,
+): Promise<string | undefined> {
+  const asking = estimateRun(dataFolder, { slug, action, parameters }, { paths }).then(
+    ({ sentence }) => sentence,
+    (error: unknown) => {
+      if (!(error instanceof RunRequestError)) console.error(`The estimate of ${slug}:`, error);
+      return undefined;
+    },
+  );
+  return Promise.race([asking, pause(150, undefined)]);
+}
 
 /** The inline values behind a plot, as a table; at most 200 rows. */
 function rowsOf(spec: Record<string, unknown>): Record<string, unknown>[] {
