@@ -6,7 +6,13 @@ export default defineConfig({
   test: {
     include: long
       ? ['**/*.long.ts']
-      : ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'scripts/**/*.test.ts'],
+      : [
+          'packages/*/src/**/*.test.ts',
+          'apps/*/src/**/*.test.ts',
+          'apps/*/test/**/*.test.ts',
+          'scripts/**/*.test.ts',
+          'fuzz/*.test.ts',
+        ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/build/**'],
     // Two cores: the engine's own threads use both, so files run a few at a time and tests get room.
     maxWorkers: 2,

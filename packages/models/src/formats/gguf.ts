@@ -254,7 +254,8 @@ class Reader {
     const kind = numberTypes[type];
     if (!kind) throw new FormatError(`The GGUF metadata ${show(key)} has the unknown type ${type}.`);
     const start = this.take(length * kind.bytes, show(key));
-    return new kind.array(this.bytes.slice(start, this.offset).buffer as ArrayBuffer);
+    // A Buffer's own slice would be a view of a larger one.
+    return new kind.array(new Uint8Array(this.bytes.subarray(start, this.offset)).buffer);
   }
 
   private array(key: string, depth: number): GgufArray {

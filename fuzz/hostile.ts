@@ -1,0 +1,156 @@
+/**
+ * What the fuzz tests share: how files are spoilt, and what a reader may be answered. `npm test` takes a few hundred cases of one
+ * seed; `npm run test:long` takes thousands of a new seed, which it prints (FUZZ_SEED repeats it).
+ */
+import fc from 'fast-check';
+import { expect } from 'vitest';
+
+export const long = process.env.WORKING_PAPERS_LONG === '1';
+const seed = Number(process.env.FUZZ_SEED ?? (long ? Date.now() % 2 ** 31 : 1));
+if (long) console.log(`FUZZ_SEED=${seed}`);
+
+/** Settings of a property: so many cases in `npm test`, so many in the long run. */
+export const cases = (short: number, inLong: number) => ({ seed, numRuns: long ? inLong : short, endOnFailure: long });
+
+const extremes = [
+  0n,
+  1n,
+  0x7fn,
+  0xffn,
+  0xffffn,
+  2n ** 31n - 1n,
+  2n ** 31n,
+  2n ** 32n - 1n,
+  2n ** 53n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+];
+
+export interface Edit {
+  kind: 'flip' | 'cut' | 'number' | 'remove' | 'repeat';
+  place: number;
+  /** Among the first hundred bytes, where counts and lengths stand. */
+  early: boolean;
+  value: number;
+}
+
+/** A few edits: a bit flipped, the end cut off, 4 or 8 bytes made an extreme number, a stretch removed or repeated. */
+export const byteEdits: fc.Arbitrary<Edit[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom('flip', 'flip', 'cut', 'number', 'number', 'remove', 'repeat'),
+    place: fc.nat(),
+    early: fc.boolean(),
+    value: fc.nat(),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+/** The bytes after the edits. */
+export const spoilBytes = (bytes: Uint8Array, edits: readonly Edit[]): Uint8Array =>
+  new Uint8Array(edits.reduce(spoilOnce, bytes));
+
+function spoilOnce(bytes: Uint8Array, { kind, place, early, value }: Edit): Uint8Array {
+  const at = place % (Math.min(bytes.length, early ? 99 : bytes.length) + 1);
+  const length = value % 64;
+  if (kind === 'cut') return bytes.subarray(0, at);
+  if (kind === 'remove') return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
+  if (kind === 'repeat') return Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]);
+  const spoilt = Buffer.from(bytes);
+  if (kind === 'flip' && at < bytes.length) spoilt[at]! ^= 1 << (value % 8);
+  if (kind === 'number') {
+    const number = Buffer.alloc(8);
+    const near = BigInt.asUintN(64, BigInt(bytes.length - (value % 40)));
+    number.writeBigUInt64LE(value % 3 === 0 ? near : extremes[value % extremes.length]!);
+    number.copy(spoilt, at, 0, value % 2 === 0 ? 4 : 8);
+  }
+  return spoilt;
+}
+
+const strange = [
+  null,
+  true,
+  -1,
+  0,
+  1.5,
+  1e308,
+  2 ** 53,
+  '',
+  'x',
+  '__proto__',
+  '\u0000',
+  '\ud800',
+  'é'.repeat(5000),
+  [],
+  {},
+  [[[]]],
+  { a: 1 },
+];
+
+export interface JsonEdit {
+  kind: 'replace' | 'remove' | 'wrap';
+  place: number;
+  value: number;
+}
+
+/** A few edits of a JSON object: parts replaced by strange ones, left out, or wrapped in a list. */
+export const jsonEdits: fc.Arbitrary<JsonEdit[]> = fc.array(
+  fc.record({ kind: fc.constantFrom('replace', 'replace', 'remove', 'wrap'), place: fc.nat(), value: fc.nat() }),
+  { minLength: 1, maxLength: 3 },
+);
+
+export function spoilJson<T extends object>(original: T, edits: readonly JsonEdit[]): T {
+  const root = structuredClone(original);
+  for (const { place, kind, value } of edits) {
+    const places = placesOf(root);
+    if (places.length === 0) break;
+    const [holder, key] = places[place % places.length]!;
+    if (kind === 'remove') delete holder[key];
+    else holder[key] = kind === 'wrap' ? [holder[key]] : structuredClone(strange[value % strange.length]);
+  }
+  return root;
+}
+
+type Holder = Record<string, unknown>;
+
+function placesOf(holder: object): [Holder, string][] {
+  return Object.keys(holder).flatMap((key): [Holder, string][] => {
+    const value = (holder as Holder)[key];
+    const inside = typeof value === 'object' && value !== null ? placesOf(value) : [];
+    return [[holder as Holder, key], ...inside];
+  });
+}
+
+/** A refusal that a reader may see: a whole sentence about their input, no slip of the program and no stack. */
+export function expectSentence(error: unknown): void {
+  expect(error).toBeInstanceOf(Error);
+  const { message, name } = error as Error;
+  const slip = error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
+  if (slip) throw new Error(`A slip of the program instead of a sentence: ${name}: ${message}`, { cause: error });
+  expectSentenceText(message);
+}
+
+export function expectSentenceText(text: string): void {
+  expect(text).toMatch(/^\S.*[.?!)]\s*$/s);
+  expect(text).not.toMatch(/\n\s+at |Cannot read prop|is not a function|is not iterable|undefined \(|call stack/);
+  expect(text.length).toBeLessThan(2_000);
+}
+
+/** What `body` gives, or undefined when it refuses with a sentence; in bounded time and memory for an input of so many bytes. */
+export async function answerOrSentence<T>(bytes: number, body: () => T | Promise<T>): Promise<T | undefined> {
+  const before = memory();
+  const began = performance.now();
+  try {
+    return await body();
+  } catch (error) {
+    expectSentence(error);
+    return undefined;
+  } finally {
+    expect(performance.now() - began, 'milliseconds').toBeLessThan(5_000);
+    expect(memory() - before, 'bytes taken').toBeLessThan(64 * 2 ** 20 + 40 * bytes);
+  }
+}
+
+function memory(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
