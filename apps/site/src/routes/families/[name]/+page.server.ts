@@ -1,5 +1,6 @@
 import { error } from '@sveltejs/kit';
 import { families, listPapers } from '@working-papers/library';
+import type { PaperValue } from '@working-papers/methods/contract';
 import { familyTexts } from '$lib/families.ts';
 import { filtered, ledger, shortOf } from '$lib/server/ledger.ts';
 import type { PageServerLoad } from './$types';
@@ -32,7 +33,8 @@ export const load: PageServerLoad = async ({ params, locals }) => {
         id: row.id,
         statement: row.statement,
         measure: row.measure,
-        paper: row.paper,
+        // A registration carries the descriptor's own values.
+        paper: row.paper as PaperValue,
         verdict: row.verdict,
         here: row.here,
       })),
