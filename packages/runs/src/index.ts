@@ -9,7 +9,7 @@ export { markLost, watchLost } from './lost.ts';
 export { listModelsAtHand, type ModelAtHand } from './models-at-hand.ts';
 export { checkPlot, plotLimits } from './plots/check.ts';
 export { plotConfig } from './plots/config.ts';
-export { type DrawOptions, drawLimits, drawPlot } from './plots/draw.ts';
+export { type Drawing, type DrawOptions, drawLimits, drawPlot, drawPlots } from './plots/draw.ts';
 export { cancelRun, createRun, repeatRun } from './requests.ts';
 export { countRuns, getRun, type ListRunsOptions, listRuns } from './rows.ts';
 export { registerMethods, registrationsOf } from './shelf.ts';
