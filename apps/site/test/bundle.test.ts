@@ -12,7 +12,7 @@ it('sends no engine code to the browser', () => {
   expect(scripts.length).toBeGreaterThan(5);
   for (const name of scripts) {
     const text = readFileSync(join(client, name), 'utf8');
-    for (const trace of ['onnxruntime', 'koffi', 'GroupQueryAttention', 'safetensors', 'pg-boss', 'node:fs'])
+    for (const trace of ['onnxruntime', 'koffi', 'GroupQueryAttention', 'data_offsets', 'pg-boss', 'node:fs'])
       expect(text.includes(trace), `${name} holds ${trace}`).toBe(false);
   }
 });

@@ -89,7 +89,7 @@ describe('the founding shelf', () => {
 });
 
 describe('descriptors and estimates', () => {
-  it('import nothing heavy: zod, types, and plain files of their own room', async () => {
+  it('import nothing heavy: zod, types, and plain files of this package', async () => {
     for (const method of methods) {
       const seen = new Set<string>();
       const queue = ['index.ts', 'estimate.ts'].map((name) => roomFolder(method) + name).filter(existsSync);
@@ -97,7 +97,7 @@ describe('descriptors and estimates', () => {
         if (seen.has(file)) continue;
         seen.add(file);
         for (const name of await importsOf(file))
-          if (name.startsWith('./')) queue.push(join(dirname(file), name));
+          if (name.startsWith('.')) queue.push(join(dirname(file), name));
           else expect(name, `${method.slug} imports ${name} at run time`).toBe('zod');
       }
     }

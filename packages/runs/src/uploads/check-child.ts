@@ -17,5 +17,5 @@ inspectModel(path, name).then(
 /** Where the instance keeps its files is nobody's business: a file is named as it was sent. */
 function sentenceOf(message: string): string {
   const told = message.replaceAll(path + sep, '').replaceAll(path, name);
-  return told.charAt(0).toUpperCase() + told.slice(1);
+  return told.startsWith(name) ? told.charAt(0).toUpperCase() + told.slice(1) : told;
 }

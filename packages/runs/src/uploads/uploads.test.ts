@@ -108,11 +108,9 @@ describe('an input', () => {
       message: expect.stringContaining('The disk of this instance is full'),
     });
     const cancelled = new AbortController();
-    const slow = (async function* () {
-      yield Buffer.from('abc');
-      cancelled.abort();
-      await new Promise(() => {});
-    })();
+    const slow = new Readable({ read: () => {} });
+    slow.push('abc');
+    slow.once('data', () => cancelled.abort());
     await expect(receive({ 'a.txt': slow }, 'input', 1e6, cancelled.signal)).rejects.toThrow(/abort/i);
     expect(await left()).toEqual([]);
   });

@@ -1,25 +1,53 @@
+/** What `papers run prepacking` takes: every strategy is laid out as the run will, over lengths guessed from the characters. */
 import type { Estimate, EstimateFacts } from '../../contract.ts';
+import {
+  flopsPerCore,
+  flopsPerSecond,
+  linesOf,
+  multiplied,
+  openSeconds,
+  startBytes,
+  startSeconds,
+  tokensOf,
+  weightBytes,
+} from '../../speed.ts';
 import { batchesOf } from './batches.ts';
-import { prefillFlops } from './packing.ts';
+import { type Plan, prefillFlops } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
 
-/** Rough: a token costs two operations a parameter; two cores do about 1.5e11 a second. */
+/** Seconds of a forward pass a parameter, whatever it computes. */
+const passSeconds = 2e-9;
+/** Bytes a second at which a decoding step reads the weights. */
+const bandwidth = 15e9;
+
 export function estimate(parameters: PrepackingParameters, facts: EstimateFacts): Estimate {
   const model = facts.models.model!;
-  const { bytes, beginning } = facts.inputs.prompts ?? { bytes: 0, beginning: '' };
-  const lengths = beginning.split('\n').map((line) => Math.ceil(line.length / 4.5));
-  const shape = {
-    parameters: model.parameters - model.vocabulary * model.hidden,
-    layers: model.layers,
-    heads: 1,
-    headDim: model.hidden,
-  };
-  const plans = parameters.compare.flatMap((strategy) => batchesOf(strategy, lengths, parameters));
-  const flops = plans.reduce((sum, plan) => sum + prefillFlops(plan.rows.length, plan.width, shape), 0);
-  const scale = Math.max(1, bytes / Math.max(1, Buffer.byteLength(beginning)));
+  const { lines, scale } = linesOf(facts.inputs.prompts);
+  const lengths = lines.map(tokensOf);
+  // Attention's own part needs heads times their width alone, which is the width of the model.
+  const shape = { parameters: multiplied(model), layers: model.layers, heads: 1, headDim: model.hidden };
+  const seconds = (plans: readonly Plan[]) =>
+    plans.reduce((sum, { rows, width }) => sum + prefillFlops(rows.length, width, shape), 0) /
+      flopsPerSecond(facts.machine) +
+    plans.length * passSeconds * model.parameters;
+
+  const compared = parameters.compare.map((strategy) => batchesOf(strategy, lengths, parameters));
+  const packed = batchesOf('prepack', lengths, parameters);
+  const rounds = (parameters.rounds + 1) * compared.reduce((sum, plans) => sum + seconds(plans), 0);
+  // The first batch packed as it should be, and twice as it should not.
+  const proof = parameters.verify > 0 ? 3 * seconds(packed.slice(0, 1)) : 0;
+  const step =
+    (4 * multiplied(model) * parameters.batch) / flopsPerSecond(facts.machine) + (4 * model.parameters) / bandwidth;
+  const continuing =
+    model.kind === 'decoder' && parameters.maxNew > 0
+      ? seconds(packed) + Math.ceil(lengths.length / parameters.batch) * parameters.maxNew * step
+      : 0;
+  const slots = Math.max(0, ...compared.flat().map(({ rows, width }) => rows.length * width));
+  // Logits and their copy; hidden states, keys and values.
+  const slotBytes = (model.kind === 'decoder' ? 8 * model.vocabulary : 0) + 8 * model.hidden * model.layers;
   return {
-    seconds: 5 + (flops * scale * (parameters.rounds + 1)) / (0.75e11 * facts.machine.cores),
-    bytes: model.parameters * 8,
-    basis: 'two operations a parameter and token, half of the slots padding, 75 GFLOP/s a core',
+    seconds: startSeconds + openSeconds(model) + scale * (rounds + continuing) + proof,
+    bytes: startBytes + weightBytes(model) + slots * slotBytes,
+    basis: `two operations a parameter and slot, padding included, at ${flopsPerCore / 1e9} GFLOP/s on each of ${facts.machine.cores} cores; 4.5 characters a token`,
   };
 }
