@@ -164,6 +164,13 @@ export interface Likeliest {
   readonly mass: number;
 }
 
+/** The tokens `[start, end)` of a row, which see each other and nothing else. */
+export interface Segment {
+  row: number;
+  start: number;
+  end: number;
+}
+
 export interface DenseInput {
   /** `[rows, sequence]`, all rows equally long (pad with any token and mask it). */
   ids: readonly (readonly number[])[];
@@ -171,6 +178,11 @@ export interface DenseInput {
   positions?: readonly (readonly number[])[];
   /** Added to the scores, `[rows, sequence, sequence]` (0 or a large negative number); default causal. No row may be all masked. */
   mask?: Float32Array;
+  /**
+   * In place of mask and positions, at most 256: each is attended causally by itself, from position 0, and nothing of the size
+   * sequence x sequence is built. Tokens outside of all segments are computed and mean nothing.
+   */
+  segments?: readonly Segment[];
   /** Places (row * sequence + token) whose logits are wanted; default none. */
   logitsAt?: readonly number[];
   /** Whether each layer's keys and values are wanted. Default true. */
@@ -178,14 +190,19 @@ export interface DenseInput {
   signal?: AbortSignal;
 }
 
+/** What a dense pass gives. Keys and values stay where they were computed until they are read; release them then. */
 export interface DenseOutput {
-  /** A tensor a layer, `[rows, kvHeads, sequence, headDim]`, keys after their rotation. */
-  keys: Float32Array[];
-  values: Float32Array[];
+  /**
+   * A copy, a tensor a layer, `[rows, kvHeads, sequence, headDim]`, keys after their rotation; with segments
+   * `[1, kvHeads, tokens, headDim]`, the segments end to end.
+   */
+  readonly keys: Float32Array[];
+  readonly values: Float32Array[];
   /** `[logitsAt.length, vocabulary]` */
-  logits: Float32Array;
-  /** One row's places `[start, end)` as entries of a cache. */
+  readonly logits: Float32Array;
+  /** A copy of one row's places `[start, end)` as entries of a cache; of one segment, where there are segments. */
   entries(row: number, start: number, end: number): CacheEntries;
+  release(): void;
 }
 
 export interface PerplexityOptions {
@@ -220,10 +237,10 @@ export interface DecoderModel extends ModelCommon {
   ): Promise<NextToken>;
   /** Appends one token to every row (rows may be of different length) and says what comes next. */
   step(cache: KVCache, ids: readonly number[], options?: { signal?: AbortSignal }): Promise<NextToken>;
-  /** One pass without a cache with any mask and any positions: packed prompts, padded batches. */
+  /** One pass without a cache under any mask and any positions, or within segments: packed prompts, padded batches. */
   dense(input: DenseInput): Promise<DenseOutput>;
-  /** Compiles what {@link dense} needs, so that a first call is not slower than the next. */
-  prepareDense(): Promise<void>;
+  /** Compiles what {@link dense} needs for a mask, or for so many segments, so that a first call is not slower than the next. */
+  prepareDense(segments?: number): Promise<void>;
 }
 
 export interface EmbedOptions {
@@ -244,6 +261,8 @@ export interface EncodeInput {
   positions?: readonly (readonly number[])[];
   /** Added to the scores, `[rows, sequence, sequence]`; default every token sees every other of its row. */
   mask?: Float32Array;
+  /** In place of mask and positions, at most 256: each sees itself alone; see {@link DenseInput}. */
+  segments?: readonly Segment[];
   signal?: AbortSignal;
 }
 
@@ -258,7 +277,7 @@ export interface EncoderModel extends ModelCommon {
   tokenize(texts: readonly string[], options?: { maxTokens?: number }): { ids: number[]; truncated: boolean }[];
   /** Embeds token ids (special tokens included) as they are. */
   embedIds(ids: readonly (readonly number[])[], options?: EmbedOptions): Promise<Float32Array[]>;
-  /** Last hidden states `[rows, sequence, dimensions]` under any mask and any positions: packed texts. */
+  /** Last hidden states `[rows, sequence, dimensions]` under any mask and any positions, or within segments: packed texts. */
   hidden(input: EncodeInput): Promise<{ hidden: Float32Array; shape: [number, number, number] }>;
 }
 

@@ -1,11 +1,14 @@
 import {
   add,
+  cast,
+  dimensionOf,
   groupQueryAttention,
   matmul,
   mul,
   reshape,
   softmax,
   split,
+  sub,
   type Tensor,
   transpose,
 } from '@working-papers/graph';
@@ -39,6 +42,29 @@ export const cachedAttention: Attention = (input) => {
       sin: positions.tables?.sin,
     },
     { heads: config.heads, kvHeads: config.kvHeads, presentLength: cache.key.shape[2]! },
+  );
+  return { output: result.output, key: result.presentKey, value: result.presentValue };
+};
+
+/**
+ * Causal attention of a whole sequence from its first token on, one row, in the same fused kernel without a cache: positions
+ * begin at 0, and the scores exist one head at a time.
+ */
+export const promptAttention: Attention = (input) => {
+  const { config, positions } = input;
+  if (input.cache || input.mask || positions.bias || !(positions.tables || !positions.rotate)) {
+    throw new Error('promptAttention takes rotary tables or no positions, and neither cache, mask nor bias.');
+  }
+  const length = reshape(cast(dimensionOf(input.qkv, 1), 'int32'), [1]);
+  const result = groupQueryAttention(
+    {
+      query: input.qkv,
+      sequenceLengths: sub(length, 1),
+      totalLength: length,
+      cos: positions.tables?.cos,
+      sin: positions.tables?.sin,
+    },
+    { heads: config.heads, kvHeads: config.kvHeads },
   );
   return { output: result.output, key: result.presentKey, value: result.presentValue };
 };

@@ -64,6 +64,19 @@ test('packed texts under a block-diagonal mask equal each alone', async () => {
   expect(distance(whole.hidden, bertInDouble(tinyBert, tensors, one).flat())).toBeLessThan(2e-5);
 });
 
+test('texts in segments equal each alone', async () => {
+  const [one, two] = [idsOf('help a friend'), idsOf('lie')];
+  const { hidden } = await model.hidden({
+    ids: [[...two, 5, ...one]],
+    segments: [
+      { row: 0, start: 0, end: 3 },
+      { row: 0, start: 4, end: 4 + one.length },
+    ],
+  });
+  expect(distance(hidden.subarray(0, 3 * 64), bertInDouble(tinyBert, tensors, two).flat())).toBeLessThan(2e-5);
+  expect(distance(hidden.subarray(4 * 64), bertInDouble(tinyBert, tensors, one).flat())).toBeLessThan(2e-5);
+});
+
 test('texts are cut at the window; what cannot be is named', async () => {
   expect(model.contextLength).toBe(40);
   expect(model.tokenize(['x'.repeat(50), 'y'])).toMatchObject([{ truncated: true }, { truncated: false }]);

@@ -8,8 +8,10 @@ import { llamaInDouble } from '../testing/forward-in-double.ts';
 import { factsOf } from '../testing/model-facts.ts';
 import { randomLlama, tinyLlama } from '../testing/random-checkpoint.ts';
 import { weightSource } from '../weights/weight-source.ts';
+import { cachedAttention } from './attention.ts';
 import { llama } from './llama.ts';
 import { forbidden } from './masks.ts';
+import type { Attention } from './parts.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
 const runtime = createRuntime();
@@ -28,6 +30,12 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
   return largest;
 };
+
+/** A part that the decoder's own programs, with a cache, cannot use: there the usual one is taken. */
+const segmentsOnly =
+  (attention: Attention): Attention =>
+  (input) =>
+    (input.cache ? cachedAttention : attention)(input);
 
 const configs: Record<string, ModelConfig> = {
   'tied head, grouped keys': tinyLlama,
@@ -98,6 +106,74 @@ describe('llama: parts, masks, positions, taps', () => {
     const plain = await model.dense({ ids: [[...one, ...two]], mask });
     expect(distance(packed.entries(0, 7, 12).keys[1]!, solo.keys[1]!)).toBeLessThan(1e-5);
     expect(distance(plain.entries(0, 7, 12).keys[1]!, solo.keys[1]!)).toBeGreaterThan(1e-2);
+    model.close();
+  });
+
+  test.each([
+    ['the fused kernel', tinyLlama],
+    ['a part of its own', { ...tinyLlama, num_key_value_heads: 4 }],
+  ])('segments equal each prompt alone, wherever they lie: %s', async (name, config) => {
+    const { denseAttention } = await import('./attention.ts');
+    const weights = randomLlama(config);
+    const parts = name === 'a part of its own' ? { attention: segmentsOnly(denseAttention) } : {};
+    const model = await createDecoder(factsOf(config, weights, runtime), { parts });
+    const prompts = [tokens(7, 1), tokens(5, 2), tokens(1, 3), tokens(9, 4)];
+    const [a, b, c, d] = prompts as [number[], number[], number[], number[]];
+    const segments = [
+      { row: 0, start: 0, end: 7 },
+      { row: 0, start: 7, end: 12 },
+      { row: 1, start: 11, end: 12 },
+      { row: 1, start: 1, end: 10 },
+    ];
+    const packed = await model.dense({
+      ids: [
+        [...a, ...b],
+        [90, ...d, 91, ...c],
+      ],
+      segments,
+      logitsAt: [6, 11, 23, 21],
+    });
+    for (const [index, prompt] of prompts.entries()) {
+      const alone = llamaInDouble(config, weights, prompt);
+      expect(distance(packed.logits.subarray(index * 96, (index + 1) * 96), alone.logits.at(-1)!)).toBeLessThan(2e-4);
+      const { row, start, end } = segments[index]!;
+      const entries = packed.entries(row, start, end);
+      const { kvHeads, headDim } = model.createCache(1);
+      const byHead = (matrix: number[][]) =>
+        Array.from({ length: kvHeads }, (_, h) => matrix.map((line) => line.slice(h * headDim, (h + 1) * headDim)));
+      for (const layer of [0, 1]) {
+        expect(distance(entries.keys[layer]!, byHead(alone.keys[layer]!).flat(2))).toBeLessThan(1e-4);
+        expect(distance(entries.values[layer]!, byHead(alone.values[layer]!).flat(2))).toBeLessThan(1e-4);
+      }
+    }
+    // A stretch of a segment is found too; one across two of them is not.
+    const { headDim } = model.createCache(1);
+    const second = packed.entries(0, 7, 12).keys[0]!;
+    expect(packed.entries(0, 8, 9).keys[0]!.subarray(0, headDim)).toEqual(second.subarray(headDim, 2 * headDim));
+    expect(() => packed.entries(0, 5, 9)).toThrow(/not of one segment/);
+    packed.release();
+    expect(() => packed.entries(0, 0, 7)).toThrow(/released/);
+    model.close();
+  });
+
+  test('says what is wrong with segments', async () => {
+    const model = await createDecoder(factsOf(tinyLlama, tensors, runtime));
+    const row = [tokens(8)];
+    const pass = (segments: { row: number; start: number; end: number }[], more = {}) =>
+      model.dense({ ids: row, segments, ...more });
+    await expect(pass([{ row: 0, start: 4, end: 9 }])).rejects.toThrow(/Segment 0 is tokens 4 to 9 of row 0/);
+    await expect(pass([{ row: 0, start: 4, end: 4 }])).rejects.toThrow(/at least one token/);
+    await expect(
+      pass([
+        { row: 0, start: 0, end: 5 },
+        { row: 0, start: 4, end: 8 },
+      ]),
+    ).rejects.toThrow(/Token 4 of row 0 lies in two segments/);
+    await expect(pass([{ row: 0, start: 0, end: 8 }], { mask: new Float32Array(64) })).rejects.toThrow(/in place of/);
+    await expect(pass(new Array(257).fill({ row: 0, start: 0, end: 1 }))).rejects.toThrow(/at most 256 segments/);
+    await expect(model.dense({ ids: [tokens(1025)], segments: [{ row: 0, start: 0, end: 1025 }] })).rejects.toThrow(
+      /Segment 0 has 1025 tokens; the model takes 1024/,
+    );
     model.close();
   });
 

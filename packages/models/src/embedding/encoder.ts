@@ -1,8 +1,10 @@
 import { gather, input, reduceMax, reduceMean, type Tensor } from '@working-papers/graph';
 import type { Program, ProgramOptions } from '@working-papers/runtime';
-import { bert } from '../architectures/bert.ts';
+import { bert, flashAttention } from '../architectures/bert.ts';
 import { bertConfig } from '../architectures/bert-config.ts';
-import { rectangle } from '../generation/dense.ts';
+import { segmentedBertAttention, segmentInputs } from '../architectures/segments.ts';
+import { additiveMasks, rectangle } from '../generation/dense.ts';
+import { laySegments, segmentCountFor } from '../generation/segments.ts';
 import type { ModelFacts } from '../model-facts.ts';
 import type { EmbedOptions, EncoderModel } from '../types.ts';
 import { equalLengthBatches } from './batches.ts';
@@ -18,7 +20,7 @@ export interface EncoderParts {
 /** Tokens of a run at most; bounds its memory whatever the batch. */
 const runTokens = 4096;
 
-/** Puts an encoder together: one program that ends in the pooled embedding; the one with a mask is compiled when asked for. */
+/** Puts an encoder together: one program that ends in the pooled embedding; those with a mask or segments are compiled when asked for. */
 export async function createEncoder(facts: ModelFacts, parts: EncoderParts): Promise<EncoderModel> {
   const { runtime, graphWeights, tokenizer } = facts;
   const config = bertConfig(facts.config);
@@ -30,7 +32,8 @@ export async function createEncoder(facts: ModelFacts, parts: EncoderParts): Pro
     { embedding: pool(bert(facts.config, graphWeights, { ids, positions }).hidden, parts.pooling) },
     { ...options, signal: parts.signal },
   );
-  let masked: Promise<Program> | undefined;
+  /** Programs for hidden states by their number of segments; 0 takes a mask. */
+  const hiddenPrograms = new Map<number, Promise<Program>>();
 
   const tokenize: EncoderModel['tokenize'] = (texts, { maxTokens } = {}) => {
     const limit = Math.min(maxTokens ?? contextLength, contextLength);
@@ -70,32 +73,39 @@ export async function createEncoder(facts: ModelFacts, parts: EncoderParts): Pro
     return embeddings;
   };
 
-  const compileMasked = (): Promise<Program> => {
-    masked ??= runtime.compile(
-      {
-        hidden: bert(facts.config, graphWeights, {
-          ids,
-          positions,
-          mask: input('mask', 'float32', ['rows', 1, 'sequence', 'sequence']),
-        }).hidden,
-      },
-      { ...options, label: `${facts.reference} masked encoder` },
+  const hiddenProgram = (segments: number): Promise<Program> => {
+    const known = hiddenPrograms.get(segments);
+    if (known) return known;
+    const within =
+      segments === 0
+        ? { mask: input('mask', 'float32', ['rows', 1, 'sequence', 'sequence']) }
+        : { parts: { attention: segmentedBertAttention(flashAttention, segmentInputs(segments)) } };
+    const program = runtime.compile(
+      { hidden: bert(facts.config, graphWeights, { ids, positions, ...within }).hidden },
+      { ...options, label: `${facts.reference} hidden states` },
     );
-    masked.catch(() => {
-      masked = undefined;
-    });
-    return masked;
+    hiddenPrograms.set(segments, program);
+    program.catch(() => hiddenPrograms.delete(segments));
+    return program;
   };
 
   const hidden: EncoderModel['hidden'] = async (given) => {
-    const cells = rectangle(given, facts.config.vocab_size, config.contextLength, true);
-    const { rows, sequence } = cells;
-    const program = await compileMasked();
-    const answer = await program.run(
+    const longest = given.segments ? Number.POSITIVE_INFINITY : config.contextLength;
+    const { rows, sequence, ids, positions } = rectangle(given, facts.config.vocab_size, longest);
+    const count = given.segments ? segmentCountFor(given.segments.length) : 0;
+    const { contextLength } = config;
+    const laid = given.segments && laySegments(given, { rows, sequence, count, contextLength });
+    const answer = await (await hiddenProgram(count)).run(
       {
-        ids: { dtype: 'int64', shape: [rows, sequence], data: cells.ids },
-        positions: { dtype: 'int64', shape: [rows, sequence], data: cells.positions },
-        mask: { dtype: 'float32', shape: [rows, 1, sequence, sequence], data: cells.mask },
+        ids: { dtype: 'int64', shape: [rows, sequence], data: ids },
+        positions: { dtype: 'int64', shape: [rows, sequence], data: laid?.positions ?? positions },
+        ...(laid?.inputs ?? {
+          mask: {
+            dtype: 'float32',
+            shape: [rows, 1, sequence, sequence],
+            data: additiveMasks(given.mask, rows, sequence, true),
+          },
+        }),
       },
       { signal: given.signal },
     );
@@ -118,7 +128,7 @@ export async function createEncoder(facts: ModelFacts, parts: EncoderParts): Pro
     hidden,
     close: () => {
       embedder.release();
-      masked?.then((program) => program.release()).catch(() => {});
+      for (const made of hiddenPrograms.values()) made.then((program) => program.release()).catch(() => {});
       facts.close();
     },
   };

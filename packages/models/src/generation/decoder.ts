@@ -4,11 +4,12 @@ import type { LlamaParts } from '../architectures/parts.ts';
 import type { ModelFacts } from '../model-facts.ts';
 import type { DecoderModel, KVCache, NextToken } from '../types.ts';
 import { BoundRun, chunkLength, compileDecoder, compileScorer } from './decoder-program.ts';
-import { compileDense, runDense } from './dense.ts';
+import { compileDense, runDense, runSegments } from './dense.ts';
 import { generate } from './generate.ts';
 import { DeviceCache } from './kv-cache.ts';
 import { compileLikeliest, LikeliestRun } from './likeliest.ts';
 import { scoring } from './scoring.ts';
+import { segmentCountFor, segmentCounts } from './segments.ts';
 import { checkIds } from './token-ids.ts';
 
 /** Puts a decoder together: compiles its step and prefill; everything else is compiled when first asked for. */
@@ -34,10 +35,22 @@ export async function createDecoder(
     (label) => compileLikeliest(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
     'likeliest tokens',
   );
-  const dense = later(
-    (label) =>
-      compileDense(runtime, facts.config, config, graphWeights, parts, { ...programOptions(label), signal: undefined }),
-    'dense pass',
+  const densePass = (label: string, segments?: number) =>
+    compileDense(
+      runtime,
+      facts.config,
+      config,
+      graphWeights,
+      parts,
+      { ...programOptions(label), signal: undefined },
+      segments,
+    );
+  const dense = later((label) => densePass(label), 'dense pass');
+  const segmented = new Map(
+    segmentCounts.map((count) => [
+      count as number,
+      later((label) => densePass(label, count), `pass of ${count} segments`),
+    ]),
   );
   const steps = new WeakMap<KVCache, BoundRun>();
 
@@ -146,8 +159,13 @@ export async function createDecoder(
     createCache,
     prefill,
     step,
-    dense: async (given) => runDense(await dense(), config, given),
-    prepareDense: async () => void (await dense()),
+    dense: async (given) => {
+      if (!given.segments) return runDense(runtime, await dense(), config, given);
+      const count = segmentCountFor(given.segments.length);
+      return runSegments(runtime, await segmented.get(count)!(), config, given, count);
+    },
+    prepareDense: async (segments) =>
+      void (await (segments === undefined ? dense() : segmented.get(segmentCountFor(segments))!())),
     close: () => {
       program.release();
       later.release();

@@ -1,14 +1,21 @@
 import { input, type Tensor } from '@working-papers/graph';
-import type { Program, ProgramOptions, Runtime } from '@working-papers/runtime';
-import { denseAttention } from '../architectures/attention.ts';
+import type { HostTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
+import { denseAttention, promptAttention } from '../architectures/attention.ts';
 import { llama } from '../architectures/llama.ts';
 import type { LlamaConfig } from '../architectures/llama-config.ts';
 import { additiveMask } from '../architectures/masks.ts';
 import type { LlamaParts } from '../architectures/parts.ts';
+import { rotaryPositions } from '../architectures/positions.ts';
+import { segmentedAttention, segmentInputs } from '../architectures/segments.ts';
 import type { ModelConfig } from '../formats/types.ts';
 import type { DenseInput, DenseOutput, WeightSource } from '../types.ts';
+import { runInto } from './run-into.ts';
+import { laySegments } from './segments.ts';
 
-/** The graph without a cache: any mask, any positions, and each layer's keys and values beside the logits. */
+/**
+ * The graph without a cache, and each layer's keys and values beside the logits: under any mask and any positions, or, where
+ * `segments` says for how many, attention within segments alone.
+ */
 export function compileDense(
   runtime: Runtime,
   modelConfig: ModelConfig,
@@ -16,12 +23,22 @@ export function compileDense(
   weights: WeightSource,
   parts: Partial<LlamaParts> | undefined,
   options: ProgramOptions,
+  segments?: number,
 ): Promise<Program> {
   const output = llama(modelConfig, weights, {
     ids: input('ids', 'int64', ['rows', 'sequence']),
-    positions: input('positions', 'int64', ['rows', 'sequence']),
-    mask: input('mask', 'float32', ['rows', 1, 'sequence', 'sequence']),
-    parts: { ...parts, attention: parts?.attention ?? denseAttention },
+    ...(segments === undefined
+      ? {
+          positions: input('positions', 'int64', ['rows', 'sequence']),
+          mask: input('mask', 'float32', ['rows', 1, 'sequence', 'sequence']),
+          parts: { ...parts, attention: parts?.attention ?? denseAttention },
+        }
+      : {
+          parts: {
+            ...parts,
+            attention: segmentedAttention(parts?.attention ?? withinSegment(config, parts), segmentInputs(segments)),
+          },
+        }),
     logitsAt: input('at', 'int64', ['wanted']),
   });
   const outputs: Record<string, Tensor> = { logits: output.logits };
@@ -32,72 +49,132 @@ export function compileDense(
   return runtime.compile(outputs, options);
 }
 
-/** One run of {@link compileDense}'s program. */
-export async function runDense(program: Program, config: LlamaConfig, given: DenseInput): Promise<DenseOutput> {
-  const { rows, sequence, ids, positions, mask } = rectangle(given, config.vocabulary, config.contextLength);
-  const wanted = given.logitsAt ?? [];
-  const odd = wanted.find((place) => !Number.isInteger(place) || place < 0 || place >= rows * sequence);
-  if (odd !== undefined) {
-    throw new Error(
-      `Logits are wanted at place ${odd}; ${rows} rows of ${sequence} tokens have places 0 to ${rows * sequence - 1}.`,
-    );
-  }
-  const layers = Array.from({ length: given.cache === false ? 0 : config.layers }, (_, layer) => layer);
-  const answer = await program.run(
-    {
+/** The fused kernel where it knows these positions, plain operations elsewhere. */
+function withinSegment(config: LlamaConfig, parts: Partial<LlamaParts> | undefined) {
+  const { tables, rotate, bias } = parts?.positions ?? rotaryPositions(config.rotary, config.contextLength);
+  return !bias && (tables || !rotate) ? promptAttention : denseAttention;
+}
+
+/** One run of {@link compileDense}'s program for masks. */
+export function runDense(
+  runtime: Runtime,
+  program: Program,
+  config: LlamaConfig,
+  given: DenseInput,
+): Promise<DenseOutput> {
+  const { rows, sequence, ids, positions } = rectangle(given, config.vocabulary, config.contextLength);
+  const mask = additiveMasks(given.mask, rows, sequence);
+  return runWith(runtime, program, config, given, {
+    inputs: {
       ids: { dtype: 'int64', shape: [rows, sequence], data: ids },
       positions: { dtype: 'int64', shape: [rows, sequence], data: positions },
       mask: { dtype: 'float32', shape: [rows, 1, sequence, sequence], data: mask },
-      at: {
-        dtype: 'int64',
-        shape: [wanted.length || 1],
-        data: BigInt64Array.from(wanted.length ? wanted : [0], BigInt),
-      },
     },
-    {
-      outputs: [
-        ...(wanted.length || layers.length === 0 ? ['logits'] : []),
-        ...layers.flatMap((layer) => [`key.${layer}`, `value.${layer}`]),
-      ],
-      signal: given.signal,
-    },
-  );
-  const keys = layers.map((layer) => answer[`key.${layer}`]!.data as Float32Array);
-  const values = layers.map((layer) => answer[`value.${layer}`]!.data as Float32Array);
-  const cut = (tensor: Float32Array, row: number, start: number, end: number): Float32Array => {
-    const { kvHeads, headDim } = config;
-    const width = (end - start) * headDim;
-    const entries = new Float32Array(kvHeads * width);
-    for (let head = 0; head < kvHeads; head++) {
-      const from = ((row * kvHeads + head) * sequence + start) * headDim;
-      entries.set(tensor.subarray(from, from + width), head * width);
-    }
-    return entries;
-  };
-  return {
-    keys,
-    values,
-    logits: wanted.length ? (answer.logits!.data as Float32Array) : new Float32Array(0),
-    entries(row, start, end) {
+    places: rows * sequence,
+    cacheRows: rows,
+    cacheLength: sequence,
+    locate(row, start, end) {
       if (!(row >= 0 && row < rows && start >= 0 && start <= end && end <= sequence)) {
         throw new Error(`Places ${start} to ${end} of row ${row} are not among ${rows} rows of ${sequence} tokens.`);
       }
-      return {
-        sequence: end - start,
-        keys: keys.map((tensor) => cut(tensor, row, start, end)),
-        values: values.map((tensor) => cut(tensor, row, start, end)),
-      };
+      return { row, start };
     },
+  });
+}
+
+/** One run of {@link compileDense}'s program for `count` segments. */
+export function runSegments(
+  runtime: Runtime,
+  program: Program,
+  config: LlamaConfig,
+  given: DenseInput,
+  count: number,
+): Promise<DenseOutput> {
+  const { rows, sequence, ids } = rectangle({ ids: given.ids }, config.vocabulary, Number.POSITIVE_INFINITY);
+  const laid = laySegments(given, { rows, sequence, count, contextLength: config.contextLength });
+  return runWith(runtime, program, config, given, {
+    inputs: { ids: { dtype: 'int64', shape: [rows, sequence], data: ids }, ...laid.inputs },
+    places: rows * sequence,
+    cacheRows: 1,
+    cacheLength: laid.length,
+    locate: (row, start, end) => ({ row: 0, start: laid.locate(row, start, end) }),
+  });
+}
+
+interface Laid {
+  inputs: Record<string, HostTensor>;
+  /** rows * sequence */
+  places: number;
+  /** Keys and values come out as `[cacheRows, kvHeads, cacheLength, headDim]`. */
+  cacheRows: number;
+  cacheLength: number;
+  /** Where in them the places `[start, end)` of a row lie. */
+  locate(row: number, start: number, end: number): { row: number; start: number };
+}
+
+async function runWith(
+  runtime: Runtime,
+  program: Program,
+  config: LlamaConfig,
+  given: DenseInput,
+  laid: Laid,
+): Promise<DenseOutput> {
+  const wanted = given.logitsAt ?? [];
+  const odd = wanted.find((place) => !Number.isInteger(place) || place < 0 || place >= laid.places);
+  if (odd !== undefined) {
+    throw new Error(`Logits are wanted at place ${odd}; the rows have places 0 to ${laid.places - 1}.`);
+  }
+  const { kvHeads, headDim } = config;
+  const layers = Array.from({ length: given.cache === false ? 0 : config.layers }, (_, layer) => layer);
+  const cacheShape = [laid.cacheRows, kvHeads, laid.cacheLength, headDim];
+  const at = BigInt64Array.from(wanted.length ? wanted : [0], BigInt);
+  const answer = await runInto(
+    runtime,
+    program,
+    { ...laid.inputs, at: { dtype: 'int64', shape: [at.length], data: at } },
+    {
+      ...(wanted.length || layers.length === 0 ? { logits: [at.length, config.vocabulary] } : {}),
+      ...Object.fromEntries(
+        layers.flatMap((layer) => [`key.${layer}`, `value.${layer}`].map((name) => [name, cacheShape])),
+      ),
+    },
+    given.signal,
+  );
+  const whole = (kind: 'key' | 'value') =>
+    layers.map((layer) => answer.tensors[`${kind}.${layer}`]!.read() as Float32Array);
+  const logits = wanted.length ? (answer.tensors.logits!.read() as Float32Array) : new Float32Array(0);
+  return {
+    get keys() {
+      return whole('key');
+    },
+    get values() {
+      return whole('value');
+    },
+    logits,
+    entries(row, start, end) {
+      const from = laid.locate(row, start, end);
+      const width = (end - start) * headDim;
+      const cut = (kind: 'key' | 'value') =>
+        layers.map((layer) => {
+          const entries = new Float32Array(kvHeads * width);
+          for (let head = 0; head < kvHeads && width > 0; head++) {
+            const offset = ((from.row * kvHeads + head) * laid.cacheLength + from.start) * headDim;
+            entries.set(answer.tensors[`${kind}.${layer}`]!.read(offset, width) as Float32Array, head * width);
+          }
+          return entries;
+        });
+      return { sequence: end - start, keys: cut('key'), values: cut('value') };
+    },
+    release: answer.release,
   };
 }
 
-/** Ids, positions and mask as a program takes them; a sentence where they are not one rectangle. */
+/** Ids and positions as a program takes them; a sentence where they are not one rectangle. */
 export function rectangle(
-  given: Pick<DenseInput, 'ids' | 'positions' | 'mask'>,
+  given: Pick<DenseInput, 'ids' | 'positions'>,
   vocabulary: number,
   contextLength: number,
-  bidirectional = false,
-): { rows: number; sequence: number; ids: BigInt64Array; positions: BigInt64Array; mask: Float32Array } {
+): { rows: number; sequence: number; ids: BigInt64Array; positions: BigInt64Array } {
   const rows = given.ids.length;
   const sequence = given.ids[0]?.length ?? 0;
   if (rows === 0 || sequence === 0)
@@ -124,17 +201,26 @@ export function rectangle(
   const ids = flatten(given.ids, 'ids', vocabulary);
   const counted = Array.from({ length: sequence }, (_, place) => place);
   const positions = flatten(given.positions ?? given.ids.map(() => counted), 'positions', contextLength);
+  return { rows, sequence, ids, positions };
+}
+
+/** `mask` checked to be `[rows, sequence, sequence]`; without one, a causal mask for every row, or none at all. */
+export function additiveMasks(
+  mask: Float32Array | undefined,
+  rows: number,
+  sequence: number,
+  bidirectional = false,
+): Float32Array {
   const area = sequence * sequence;
-  let mask = given.mask;
   if (!mask) {
-    mask = new Float32Array(rows * area);
-    if (!bidirectional) {
-      const causal = additiveMask(sequence, (query, key) => key <= query);
-      for (let row = 0; row < rows; row++) mask.set(causal, row * area);
-    }
+    const masks = new Float32Array(rows * area);
+    if (bidirectional) return masks;
+    const causal = additiveMask(sequence, (query, key) => key <= query);
+    for (let row = 0; row < rows; row++) masks.set(causal, row * area);
+    return masks;
   }
   if (mask.length !== rows * area) {
     throw new Error(`The mask has ${mask.length} numbers; [${rows}, ${sequence}, ${sequence}] are ${rows * area}.`);
   }
-  return { rows, sequence, ids, positions, mask };
+  return mask;
 }

@@ -67,7 +67,6 @@ export default {
         where: 'abstract',
       },
       quote: 'memory efficiency improvements as compared to the default padding-based prefilling computation',
-      note: 'The experiment has no stage for memory yet: each strategy needs a process of its own, or one hides another’s peak.',
       rule: {
         stage: 'memory',
         values: { ratio: 'x' },
@@ -135,7 +134,6 @@ export default {
         source: 'repository',
         where: 'README',
       },
-      note: 'The experiment has no stage for memory yet: each strategy needs a process of its own, or one hides another’s peak.',
       rule: {
         stage: 'memory',
         values: { overPadded: 'x', overSorted: 'x' },

@@ -5,7 +5,7 @@ import type { Plan } from './packing.ts';
 const masked = -1e9;
 
 export interface Layout {
-  /** `[rows, width]`: every row padded on the right to the plan's width. */
+  /** As `layIds` gives them. */
   ids: number[][];
   /** `[rows, width]`; restarts at 0 with every prompt. */
   positions: number[][];
@@ -22,6 +22,17 @@ export interface LayoutOptions {
   without?: 'position restart' | 'block-diagonal mask';
 }
 
+/** Ids `[rows, width]`: every row padded on the right to the plan's width with `padId`, which nothing sees. */
+export function layIds(plan: Plan, prompts: readonly (readonly number[])[], padId: number): number[][] {
+  return plan.rows.map((row) => {
+    const ids = row.prompts.flatMap((prompt, at) => {
+      const end = row.starts[at + 1] ?? row.length;
+      return prompts[prompt]!.slice(0, end - row.starts[at]!);
+    });
+    return [...ids, ...new Array<number>(plan.width - ids.length).fill(padId)];
+  });
+}
+
 /**
  * mask[r, i, j] = 0 iff seg(i) = seg(j) and (j <= i or not causal); a padding slot sees itself only, so that no softmax row is
  * empty. `prompts[p]` holds the ids of prompt p; as many of them are laid out as the plan gives it room.
@@ -29,17 +40,14 @@ export interface LayoutOptions {
 export function layOut(plan: Plan, prompts: readonly (readonly number[])[], options: LayoutOptions): Layout {
   const { width } = plan;
   const mask = new Float32Array(plan.rows.length * width * width).fill(masked);
-  const ids: number[][] = [];
   const positions: number[][] = [];
   plan.rows.forEach((row, r) => {
-    const rowIds = new Array<number>(width).fill(options.padId);
     const rowPositions = new Array<number>(width).fill(0);
     const segments = new Int32Array(width).fill(-1);
-    row.prompts.forEach((prompt, segment) => {
+    row.prompts.forEach((_, segment) => {
       const start = row.starts[segment]!;
       const end = row.starts[segment + 1] ?? row.length;
       for (let at = start; at < end; at++) {
-        rowIds[at] = prompts[prompt]![at - start]!;
         rowPositions[at] = options.without === 'position restart' ? at : at - start;
         segments[at] = segment;
       }
@@ -54,10 +62,9 @@ export function layOut(plan: Plan, prompts: readonly (readonly number[])[], opti
         if (sees) line[j] = 0;
       }
     }
-    ids.push(rowIds);
     positions.push(rowPositions);
   });
-  return { ids, positions, mask };
+  return { ids: layIds(plan, prompts, options.padId), positions, mask };
 }
 
 export interface Place {

@@ -4,12 +4,14 @@ import type { DecoderModel, EncoderModel } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
 import { type BatchOptions, batchesOf, rowsOf, slotsOf, tokensOf } from './batches.ts';
 import { type Plan, prefillFlops } from './packing.ts';
-import type { Strategy } from './parameters.ts';
-import { continueGreedily, encodePlan, prefillPlan } from './prefill.ts';
+import type { Attention, Strategy } from './parameters.ts';
+import { attentionFor, continueGreedily, encodePlan, prefillPlan } from './prefill.ts';
 
 export interface Measured {
   strategy: Strategy;
   plans: Plan[];
+  /** How attention was computed, over all batches. */
+  attention: string;
   /** Seconds of each round, over all batches: the forward passes and the unpacking. */
   seconds: number[];
   /** The same with one decoding step of every prompt from its cache; empty unless the whole prompts were given. */
@@ -25,6 +27,7 @@ export interface Measured {
 export interface MeasureOptions extends BatchOptions {
   rounds: number;
   strategies: readonly Strategy[];
+  attention: Attention;
   /** Whether round 0, which is not counted, is run: a program's first passes over new shapes are slower. Default true. */
   warmUp?: boolean;
   /** Says which pile of prompts this is, in progress messages. */
@@ -42,20 +45,23 @@ export async function measure(
 ): Promise<Measured[]> {
   const lengths = ids.map((prompt) => prompt.length);
   const shape = shapeOf(model);
-  const measured = options.strategies.map((strategy): Measured => {
-    const plans = batchesOf(strategy, lengths, options);
-    const flops = plans.reduce((sum, plan) => sum + prefillFlops(plan.rows.length, plan.width, shape), 0);
-    return {
+  const { attention } = options;
+  const flopsOf = (plan: Plan) => prefillFlops(plan, shape, attentionFor(plan, attention));
+  const measured: Measured[] = [];
+  for (const strategy of options.strategies) {
+    const plans = await batchesOf(strategy, lengths, options);
+    measured.push({
       strategy,
       plans,
+      attention: [...new Set(plans.map((plan) => attentionFor(plan, attention)))].join(' and '),
       seconds: [],
       firstTokenSeconds: [],
       rows: rowsOf(plans),
       slots: slotsOf(plans),
       tokens: tokensOf(plans),
-      flops,
-    };
-  });
+      flops: plans.reduce((sum, plan) => sum + flopsOf(plan), 0),
+    });
+  }
   const first = options.warmUp === false ? 1 : 0;
   const total = (options.rounds + 1 - first) * measured.reduce((sum, entry) => sum + entry.flops, 0);
   let done = 0;
@@ -70,7 +76,7 @@ export async function measure(
         context.signal.throwIfAborted();
         const started = context.elapsed();
         if (model.kind === 'decoder') {
-          const caches = await prefillPlan(model, plan, ids, { signal: context.signal });
+          const caches = await prefillPlan(model, plan, ids, { attention, signal: context.signal });
           prefill += context.elapsed() - started;
           if (options.prompts) {
             const members = [...caches.keys()];
@@ -79,10 +85,10 @@ export async function measure(
             firstToken += context.elapsed() - started;
           }
         } else {
-          await encodePlan(model, plan, ids, { signal: context.signal });
+          await encodePlan(model, plan, ids, { attention, signal: context.signal });
           prefill += context.elapsed() - started;
         }
-        done += prefillFlops(plan.rows.length, plan.width, shape);
+        done += flopsOf(plan);
         context.emit({
           type: 'progress',
           done,

@@ -3,12 +3,12 @@
 import type { DecoderModel, Model } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
+import { packTogether } from './batches.ts';
 import { measure } from './measure.ts';
-import { planPacking } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
 import { packingPlot, speedPlot, strategyTable } from './plots.ts';
-import { continueGreedily, prefillPlan } from './prefill.ts';
-import { chosen, compareCaches, compareEmbeddings, type Difference } from './proof.ts';
+import { attentionFor, continueGreedily, prefillPlan } from './prefill.ts';
+import { chosen, compareCaches, compareEmbeddings, largest } from './proof.ts';
 
 export { planPacking, planPadded, prefillFlops } from './packing.ts';
 export { prepackEncode, prepackPrefill } from './prefill.ts';
@@ -31,12 +31,14 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
     {
       strategies: parameters.compare,
       batch: parameters.batch,
-      packing: parameters.packing,
-      capacityFactor: parameters.capacityFactor,
+      attention: parameters.attention,
+      ...packingOf(parameters),
       rounds: parameters.rounds,
     },
     context,
   );
+  for (const note of new Set(measured.flatMap(({ plans }) => plans.flatMap((plan) => plan.note ?? []))))
+    context.emit({ type: 'text', markdown: note });
   context.emit({
     type: 'table',
     name: 'strategies',
@@ -78,6 +80,20 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
   if (model.kind === 'decoder' && parameters.maxNew > 0) await continueAll(model, prompts, parameters, context);
 }
 
+const packingOf = ({ packing, capacityFactor, packingSeconds }: PrepackingParameters) => ({
+  packing,
+  capacityFactor,
+  packingSeconds,
+});
+
+/** A batch of prompts' tokens packed together. */
+const packedPlan = (ids: readonly (readonly number[])[], parameters: PrepackingParameters) =>
+  packTogether(
+    ids.map((prompt) => prompt.length),
+    ids.map((_, prompt) => prompt),
+    packingOf(parameters),
+  );
+
 interface Prompt {
   text: string;
   ids: number[];
@@ -113,26 +129,23 @@ async function prove(
 ): Promise<void> {
   if (parameters.verify === 0) return;
   const first = ids.slice(0, parameters.batch);
-  const plan = planPacking(
-    first.map((prompt) => prompt.length),
-    {
-      packing: parameters.packing,
-      capacity: Math.floor(parameters.capacityFactor * Math.max(...first.map((prompt) => prompt.length))),
-    },
-  );
+  const plan = await packedPlan(first, parameters);
   const prompts = chosen(plan, parameters.verify);
   context.emit({ type: 'progress', done: 0, total: 1, message: 'Comparing packed with alone' });
   const { signal } = context;
+  const rows: (string | number | null)[][] = [];
+  const attention = attentionFor(plan, parameters.attention);
   const packed =
     model.kind === 'decoder'
-      ? await compareCaches(model, plan, first, prompts, { signal })
-      : await compareEmbeddings(model, plan, first, prompts, { signal });
-  const rows: (string | number | null)[][] = packed.map(({ prompt, absolute, relative }) => [
-    `prompt ${prompt + 1}`,
-    'packed',
-    absolute,
-    relative,
-  ]);
+      ? await compareCaches(model, plan, first, prompts, { attention, signal })
+      : await compareEmbeddings(model, plan, first, prompts, { attention, signal });
+  for (const { prompt, absolute, relative } of packed)
+    rows.push([
+      `prompt ${prompt + 1}`,
+      attention === 'dense' ? 'packed, dense' : 'packed, by segments',
+      absolute,
+      relative,
+    ]);
   if (model.kind === 'decoder' && plan.rows.some((row) => row.prompts.length > 1))
     for (const without of ['position restart', 'block-diagonal mask'] as const) {
       const worst = largest(await compareCaches(model, plan, first, prompts, { without, signal }));
@@ -155,9 +168,6 @@ async function prove(
   });
 }
 
-export const largest = (differences: readonly Difference[]): Difference =>
-  differences.reduce((worst, next) => (next.relative > worst.relative ? next : worst));
-
 async function continueAll(
   model: DecoderModel,
   prompts: readonly Prompt[],
@@ -169,12 +179,9 @@ async function continueAll(
   for (let at = 0; at < prompts.length; at += parameters.batch) {
     const batch = prompts.slice(at, at + parameters.batch);
     const prefixes = batch.map(({ ids }) => ids.slice(0, -1));
-    const plan = planPacking(
-      prefixes.map((ids) => ids.length),
-      { packing: parameters.packing },
-    );
-    const caches =
-      plan.rows.length > 0 ? await prefillPlan(model, plan, prefixes, { signal: context.signal }) : new Map();
+    const plan = await packedPlan(prefixes, parameters);
+    const { attention } = parameters;
+    const caches = await prefillPlan(model, plan, prefixes, { attention, signal: context.signal });
     const tokens = await continueGreedily(
       model,
       batch.map(({ ids }) => ids),

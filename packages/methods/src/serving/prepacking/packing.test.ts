@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { planByProgram } from './ilp.ts';
 import { layOut, places } from './layout.ts';
-import { exactLimit, planPacking, planPadded, prefillFlops } from './packing.ts';
+import { exactLimit, planPacking, planPadded, prefillFlops, segmentsOf } from './packing.ts';
 
 const lengthsOf = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 });
 
@@ -81,8 +82,76 @@ describe('planPacking', () => {
     expect(() => planPacking(Array(exactLimit + 1).fill(1), { packing: 'exact' })).toThrow(/at most 24/);
   });
 
-  it('costs what the model says: 2 rows of 3 tokens, P = 10, c = 4 * 1 * 2 * 5', () => {
-    expect(prefillFlops(2, 3, { parameters: 10, layers: 1, heads: 2, headDim: 5 })).toBe(2 * (60 + 360));
+  it('costs what the model says: P = 10, c = 4 * 1 * 2 * 5', () => {
+    const shape = { parameters: 10, layers: 1, heads: 2, headDim: 5 };
+    // Two rows of three tokens, padded: a row is one segment.
+    for (const attention of ['dense', 'segments'] as const)
+      expect(prefillFlops(planPadded([3, 2]), shape, attention)).toBe(2 * (60 + 360));
+    // One row of three tokens, two prompts: 2 * 2 + 1 * 1 pairs within prompts.
+    expect(prefillFlops(planPacking([2, 1], { capacity: 3 }), shape, 'dense')).toBe(60 + 360);
+    expect(prefillFlops(planPacking([2, 1], { capacity: 3 }), shape, 'segments')).toBe(60 + 200);
+  });
+});
+
+describe('planByProgram', () => {
+  it('finds the least number of rows, every prompt once and no row too long', async () => {
+    await fc.assert(
+      fc.asyncProperty(lengthsOf, async (lengths) => {
+        const plan = await planByProgram(lengths);
+        expect(plan.note).toBeUndefined();
+        expect(plan.packing).toBe('ilp');
+        expect(plan.rows.flatMap((row) => row.prompts).sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
+        for (const row of plan.rows) {
+          expect(row.length).toBe(row.prompts.reduce((total, p) => total + lengths[p]!, 0));
+          expect(row.length).toBeLessThanOrEqual(plan.capacity);
+        }
+        expect(plan.rows.length).toBe(leastRows(lengths, Math.max(...lengths)));
+      }),
+      { seed: 2, numRuns: 25 },
+    );
+  });
+
+  it('needs fewer rows than best-fit decreasing where that is not the best', async () => {
+    // 60 = 30 + 18 + 12 = 20 + 22 + 18, twice; greedily 30 meets 22.
+    const lengths = [30, 30, 22, 22, 20, 20, 18, 18, 18, 18, 12, 12];
+    const greedy = planPacking(lengths, { capacity: 60 });
+    const plan = await planByProgram(lengths, { capacity: 60 });
+    expect(plan.rows).toHaveLength(4);
+    expect(plan.fill).toBe(1);
+    expect(greedy.rows.length).toBeGreaterThan(4);
+  });
+
+  it('says when it falls back on best-fit decreasing', async () => {
+    const many = Array.from({ length: 400 }, (_, i) => 200 + ((i * 7919) % 601));
+    const plan = await planByProgram(many);
+    expect(plan.note).toMatch(
+      /would have \d+ decisions for 400 prompts, more than 20000, so best-fit decreasing's \d+ rows/,
+    );
+    expect(plan.rows).toEqual(planPacking(many).rows);
+    const hard = await planByProgram(many.slice(0, 80), { seconds: 0.1 });
+    if (hard.packing === 'ilp') expect(hard.note).toMatch(/stopped after 0.1 s/);
+    else
+      expect(hard.note).toMatch(/within 0.1 s, so best-fit decreasing's \d+ rows are used; no packing has fewer than/);
+  });
+
+  it('has nothing to solve for one prompt or none, and says what is wrong as the others do', async () => {
+    expect((await planByProgram([7])).rows).toEqual(planPadded([7]).rows);
+    expect((await planByProgram([])).rows).toEqual([]);
+    await expect(planByProgram([3, 9], { capacity: 5 })).rejects.toThrow(/Prompt 1 has 9 tokens and a row holds 5/);
+  });
+});
+
+describe('segmentsOf', () => {
+  it('gives each prompt of a packed row, and a padded row whole', () => {
+    expect(segmentsOf(planPacking([5, 3, 2]))).toEqual([
+      { row: 0, start: 0, end: 5 },
+      { row: 1, start: 0, end: 3 },
+      { row: 1, start: 3, end: 5 },
+    ]);
+    expect(segmentsOf(planPadded([3, 1]))).toEqual([
+      { row: 0, start: 0, end: 3 },
+      { row: 1, start: 0, end: 3 },
+    ]);
   });
 });
 

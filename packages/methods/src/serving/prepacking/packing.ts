@@ -3,8 +3,8 @@
  * Pure functions over lengths; useful alone to anyone who trains or serves with packed sequences.
  */
 
-export const packings = ['bfd', 'ffd', 'exact'] as const;
-/** Best-fit decreasing, first-fit decreasing, or the least number of rows by branch and bound. */
+export const packings = ['bfd', 'ffd', 'exact', 'ilp'] as const;
+/** Best-fit decreasing, first-fit decreasing, the least number of rows by branch and bound, or by an integer program (ilp.ts). */
 export type Packing = (typeof packings)[number];
 
 /** The exact search is exponential in the worst case; past this many prompts a greedy packing is what one wants. */
@@ -20,7 +20,8 @@ export interface Row {
 }
 
 export interface Plan {
-  packing: Packing;
+  /** 'none': a prompt a row, padded to the longest. */
+  packing: Packing | 'none';
   /** No row is longer than this, in tokens. */
   capacity: number;
   rows: Row[];
@@ -30,10 +31,12 @@ export interface Plan {
   tokens: number;
   /** tokens / (rows x width): 1 means that no slot is padding. */
   fill: number;
+  /** What the reader should know of how it was made. */
+  note?: string;
 }
 
 export interface PackingOptions {
-  packing?: Packing;
+  packing?: Exclude<Packing, 'ilp'>;
   /** Tokens a row may hold; the longest length by default. */
   capacity?: number;
 }
@@ -44,25 +47,20 @@ export interface PackingOptions {
  */
 export function planPacking(lengths: readonly number[], options: PackingOptions = {}): Plan {
   const packing = options.packing ?? 'bfd';
-  const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-  const capacity = options.capacity ?? longest;
-  lengths.forEach((length, index) => {
-    if (!Number.isInteger(length) || length < 0)
-      throw new RangeError(`Length ${index} is ${length}; a length is a whole number of tokens, 0 or more.`);
-    if (length > capacity)
-      throw new RangeError(
-        `Prompt ${index} has ${length} tokens and a row holds ${capacity}. Raise the capacity or leave this prompt out.`,
-      );
-  });
-  const items = lengths
-    .map((length, prompt) => ({ length, prompt }))
-    .filter((item) => item.length > 0)
-    .sort((a, b) => b.length - a.length || a.prompt - b.prompt);
+  const capacity = options.capacity ?? longestOf(lengths);
+  const items = itemsOf(lengths, capacity);
   if (packing === 'exact' && items.length > exactLimit)
     throw new RangeError(
-      `The exact packing takes at most ${exactLimit} prompts; got ${items.length}. Choose 'bfd' or 'ffd'.`,
+      `The exact packing takes at most ${exactLimit} prompts; got ${items.length}. Choose 'bfd', 'ffd' or 'ilp'.`,
     );
   const bins = packing === 'exact' ? packExactly(items, capacity) : packGreedily(items, capacity, packing);
+  return planOf(bins, packing, capacity);
+}
+
+export const longestOf = (lengths: readonly number[]) => lengths.reduce((a, b) => Math.max(a, b), 0);
+
+/** Bins of items as rows of a plan. */
+export function planOf(bins: readonly (readonly Item[])[], packing: Packing, capacity: number): Plan {
   const rows = bins.map((bin) => {
     const row: Row = { prompts: [], starts: [], length: 0 };
     for (const { prompt, length } of bin) {
@@ -73,13 +71,29 @@ export function planPacking(lengths: readonly number[], options: PackingOptions 
     return row;
   });
   const width = rows.reduce((widest, row) => Math.max(widest, row.length), 0);
-  const tokens = items.reduce((sum, item) => sum + item.length, 0);
+  const tokens = rows.reduce((sum, row) => sum + row.length, 0);
   return { packing, capacity, rows, width, tokens, fill: rows.length === 0 ? 1 : tokens / (rows.length * width) };
 }
 
-interface Item {
+export interface Item {
   length: number;
   prompt: number;
+}
+
+/** What needs a place, by decreasing length. Throws as `planPacking` does. */
+export function itemsOf(lengths: readonly number[], capacity: number): Item[] {
+  lengths.forEach((length, index) => {
+    if (!Number.isInteger(length) || length < 0)
+      throw new RangeError(`Length ${index} is ${length}; a length is a whole number of tokens, 0 or more.`);
+    if (length > capacity)
+      throw new RangeError(
+        `Prompt ${index} has ${length} tokens and a row holds ${capacity}. Raise the capacity or leave this prompt out.`,
+      );
+  });
+  return lengths
+    .map((length, prompt) => ({ length, prompt }))
+    .filter((item) => item.length > 0)
+    .sort((a, b) => b.length - a.length || a.prompt - b.prompt);
 }
 
 const load = (bin: readonly Item[]) => bin.reduce((sum, item) => sum + item.length, 0);
@@ -157,12 +171,27 @@ export interface PrefillShape {
 }
 
 /**
- * Floating-point operations of a dense forward pass over a batch of `rows` rows of `width` tokens:
- * rows (2 P width + c width^2) with c = 4 layers heads headDim. A dense mask pays for the masked part too.
+ * Floating-point operations of a pass over a plan: 2 P for every slot, padding included, and c = 4 layers heads headDim for every
+ * pair of tokens that attention multiplies. A dense mask pays for all pairs of a row, rows (2 P R + c R^2); segments pay for the
+ * pairs of each prompt, and of a padded row, which is one segment, for all of them.
  */
-export function prefillFlops(rows: number, width: number, shape: PrefillShape): number {
+export function prefillFlops(plan: Plan, shape: PrefillShape, attention: 'dense' | 'segments'): number {
   const c = 4 * shape.layers * shape.heads * shape.headDim;
-  return rows * (2 * shape.parameters * width + c * width * width);
+  const slots = plan.rows.length * plan.width;
+  const pairs =
+    attention === 'dense'
+      ? slots * plan.width
+      : segmentsOf(plan).reduce((sum, { start, end }) => sum + (end - start) ** 2, 0);
+  return 2 * shape.parameters * slots + c * pairs;
+}
+
+/** What attention sees as one where it goes by segments: each prompt of a packed row; a padded row whole, padding included. */
+export function segmentsOf(plan: Plan): { row: number; start: number; end: number }[] {
+  return plan.rows.flatMap(({ prompts, starts, length }, row) =>
+    plan.packing === 'none'
+      ? [{ row, start: 0, end: plan.width }]
+      : prompts.map((_, at) => ({ row, start: starts[at]!, end: starts[at + 1] ?? length })),
+  );
 }
 
 /** A batch as a dense rectangle: which prompts, in which rows. Padding to the longest is a plan with one prompt a row. */
@@ -173,7 +202,7 @@ export function planPadded(lengths: readonly number[], prompts: readonly number[
   const width = rows.reduce((widest, row) => Math.max(widest, row.length), 0);
   const tokens = rows.reduce((sum, row) => sum + row.length, 0);
   return {
-    packing: 'bfd',
+    packing: 'none',
     capacity: width,
     rows,
     width,

@@ -1,9 +1,13 @@
 import { z } from 'zod';
 import { packings } from './packing.ts';
 
-export const strategies = ['padded', 'sorted', 'prepack', 'dataset'] as const;
-/** How a pile of prompts becomes dense batches: see `batchesOf` in batches.ts. */
+export const strategies = ['padded', 'sorted', 'alone', 'prepack', 'dataset'] as const;
+/** How a pile of prompts becomes batches: see `batchesOf` in batches.ts. */
 export type Strategy = (typeof strategies)[number];
+
+export const attentions = ['auto', 'dense', 'segments'] as const;
+/** How attention is kept within prompts: see `attentionFor` in prefill.ts. */
+export type Attention = (typeof attentions)[number];
 
 const examplePrompts = [
   'Why is the sky blue?',
@@ -47,10 +51,19 @@ export const parameters = z.strictObject({
     .meta({
       title: 'Compare',
       description:
-        'padded: to the longest of a batch; sorted: the same after sorting by length; prepack: packed within each batch; dataset: the whole pile packed once.',
+        'padded: to the longest of a batch; sorted: the same after sorting by length; alone: one prompt at a time; prepack: packed within each batch; dataset: the whole pile packed once.',
     }),
   packing: z.enum(packings).default('bfd').meta({
-    description: 'Best-fit decreasing, first-fit decreasing, or the least number of rows (at most 24 prompts a batch).',
+    description:
+      'bfd: best-fit decreasing; ffd: first-fit decreasing; exact: the least number of rows by search (at most 24 prompts a batch); ilp: by an integer program.',
+  }),
+  packingSeconds: z.number().min(0.1).max(600).default(5).meta({
+    description: 'Time that the integer program may take a batch; then the best packing so far is used.',
+    unit: 's',
+  }),
+  attention: z.enum(attentions).default('auto').meta({
+    description:
+      'dense: one matrix over the packed row with a block-diagonal mask, as in the paper; segments: each prompt of the row by itself, so that no such matrix is built; auto: what is faster for the batch.',
   }),
   capacityFactor: z
     .number()

@@ -1,69 +1,105 @@
-/** The two pictures of prepacking: what the batches look like, and what they cost. Vega-Lite with inline values. */
+/** The pictures of prepacking: what the batches look like, what they cost in time and in memory. Vega-Lite with inline values. */
 import { median } from '@working-papers/measures';
-import { rowsOf, slotsOf } from './batches.ts';
+import { largestOf, rowsOf, slotsOf } from './batches.ts';
 import { type Measured, spread } from './measure.ts';
+import type { Strategy } from './parameters.ts';
 
-const names: Record<string, string> = {
+export const strategyNames: Record<Strategy, string> = {
   padded: 'padded',
   sorted: 'sorted by length',
+  alone: 'one at a time',
   prepack: 'prepacked',
   dataset: 'packed as a whole',
 };
 
-/** Rows of the first batch of each strategy as bars of prompts; what is not a prompt is padding. */
+const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
+
+/** Colours are the theme's, in this order whatever is shown: the method under test has the first, which is ink. */
+const byColour: Strategy[] = ['prepack', 'sorted', 'alone', 'dataset', 'padded'];
+
+function strategyColour(shown: readonly Strategy[]) {
+  const names = byColour.filter((strategy) => shown.includes(strategy)).map((strategy) => strategyNames[strategy]);
+  return { field: 'strategy', type: 'nominal', scale: { domain: names }, legend: legend() };
+}
+
+/** Two entries beside each other fit the narrowest page. */
+const legend = () => ({ title: null, orient: 'top', direction: 'horizontal', columns: 2 });
+
+/**
+ * The largest batch of each strategy, blocks below each other on one axis of tokens: a bar a row, prompts in two alternating tones,
+ * padding in a tint of the second colour.
+ */
 export function packingPlot(measured: readonly Measured[]): Record<string, unknown> {
-  const values = measured.flatMap(({ strategy, plans }) => {
-    const plan = plans.reduce(
-      (largest, candidate) =>
-        candidate.rows.length * candidate.width > largest.rows.length * largest.width ? candidate : largest,
-      plans[0]!,
-    );
-    return plan.rows.flatMap((row, r) => [
-      ...row.prompts.map((prompt, segment) => ({
-        strategy: names[strategy],
-        row: r,
-        from: row.starts[segment]!,
-        to: row.starts[segment + 1] ?? row.length,
-        what: `prompt ${prompt + 1}`,
-        kind: 'prompt',
-      })),
-      ...(row.length < plan.width
-        ? [{ strategy: names[strategy], row: r, from: row.length, to: plan.width, what: 'padding', kind: 'padding' }]
-        : []),
-    ]);
-  });
+  // A batch of one prompt has nothing to show.
+  const blocks = measured
+    .filter(({ strategy, plans }) => strategy !== 'alone' && plans.length > 0)
+    .map(({ strategy, plans }) => ({ strategy, plan: largestOf(plans) }));
+  const all = blocks.reduce((sum, { plan }) => sum + plan.rows.length, 0);
+  const pixels = Math.max(1, Math.min(8, 480 / Math.max(1, all)));
+  const [heading, gap] = [20 / pixels, 12 / pixels];
+  const bars: Record<string, string | number>[] = [];
+  const headings: Record<string, string | number>[] = [];
+  let top = 0;
+  for (const { strategy, plan } of blocks) {
+    headings.push({
+      from: 0,
+      y: top + heading / 2,
+      label: `${strategyNames[strategy]}: ${count(plan.rows.length, 'row')} of ${plan.width} tokens, ${Math.round(100 * plan.fill)} % filled`,
+    });
+    top += heading;
+    for (const row of plan.rows) {
+      const bar = (what: string, kind: string, tone: number, from: number, to: number) =>
+        bars.push({ what, kind, tone, from, to, y: top + 0.1, y2: top + 0.9 });
+      for (const [at, prompt] of row.prompts.entries())
+        bar(
+          `prompt ${prompt + 1}`,
+          'prompt',
+          at % 2 === 0 ? 0.9 : 0.55,
+          row.starts[at]!,
+          row.starts[at + 1] ?? row.length,
+        );
+      if (row.length < plan.width) bar('padding', 'padding', 0.3, row.length, plan.width);
+      top += 1;
+    }
+    top += gap;
+  }
+  const y = { type: 'quantitative', scale: { domain: [0, top], reverse: true, nice: false }, axis: null };
+  const x = { field: 'from', type: 'quantitative', title: 'tokens', scale: { nice: false } };
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    data: { values },
-    facet: {
-      column: {
-        field: 'strategy',
-        type: 'nominal',
-        sort: measured.map(({ strategy }) => names[strategy]),
-        title: null,
-      },
-    },
-    spec: {
-      width: 130,
-      height: 170,
-      mark: { type: 'bar', stroke: 'white', strokeWidth: 0.5 },
-      encoding: {
-        x: { field: 'from', type: 'quantitative', title: 'tokens', axis: { tickCount: 3 } },
-        x2: { field: 'to' },
-        y: { field: 'row', type: 'ordinal', title: null, axis: null },
-        color: {
-          field: 'kind',
-          type: 'nominal',
-          scale: { domain: ['prompt', 'padding'], range: ['#2f7385', '#dfd9cc'] },
-          legend: null,
+    $schema: schema,
+    width: 420,
+    height: Math.round(top * pixels),
+    layer: [
+      {
+        data: { values: bars },
+        mark: { type: 'rect' },
+        encoding: {
+          x,
+          x2: { field: 'to' },
+          y: { field: 'y', ...y },
+          y2: { field: 'y2' },
+          color: {
+            field: 'kind',
+            type: 'nominal',
+            scale: { domain: ['prompt', 'padding'] },
+            legend: legend(),
+          },
+          opacity: { field: 'tone', type: 'quantitative', scale: null, legend: null },
+          tooltip: [{ field: 'what' }, { field: 'from' }, { field: 'to' }],
         },
-        tooltip: [{ field: 'what' }, { field: 'from' }, { field: 'to' }],
       },
-    },
+      {
+        data: { values: headings },
+        mark: { type: 'text', align: 'left', baseline: 'middle' },
+        encoding: { x, y: { field: 'y', ...y }, text: { field: 'label' } },
+      },
+    ],
   };
 }
 
-/** Measured speed-up over padding against the one that the cost model predicts, a point a strategy and pile. */
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
+
+/** Measured speed-up over padding against the one that the cost model predicts: colour a strategy, shape a pile. */
 export function speedPlot(piles: readonly { pile: string; measured: readonly Measured[] }[]): Record<string, unknown> {
   const values = piles.flatMap(({ pile, measured }) => {
     const padded = measured.find(({ strategy }) => strategy === 'padded');
@@ -74,7 +110,7 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
         const speedups = spread(padded.seconds.map((seconds, round) => seconds / entry.seconds[round]!));
         return {
           pile,
-          strategy: names[entry.strategy],
+          strategy: strategyNames[entry.strategy],
           predicted: padded.flops / entry.flops,
           measured: speedups.value,
           low: speedups.low,
@@ -84,16 +120,23 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
   });
   const bottom = Math.min(0.8, ...values.flatMap(({ predicted, low }) => [predicted, low]));
   const top = Math.max(1.5, ...values.flatMap(({ predicted, high }) => [predicted, high]));
-  const x = {
-    field: 'predicted',
-    type: 'quantitative',
-    title: 'predicted, times as fast as padded',
-    scale: { domain: [bottom, top], zero: false },
+  const domain = { domain: [bottom, top], zero: false };
+  const x = { field: 'predicted', type: 'quantitative', title: 'predicted, times as fast as padded', scale: domain };
+  const color = strategyColour(
+    piles
+      .flatMap(({ measured }) => measured.map(({ strategy }) => strategy))
+      .filter((strategy) => strategy !== 'padded'),
+  );
+  const shape = {
+    field: 'pile',
+    type: 'nominal',
+    sort: null,
+    legend: piles.length > 1 ? { ...legend(), columns: 1 } : null,
   };
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    $schema: schema,
     width: 420,
-    height: 240,
+    height: 280,
     layer: [
       {
         data: {
@@ -102,31 +145,22 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
             { predicted: top, measured: top },
           ],
         },
-        mark: { type: 'line', strokeDash: [2, 3], color: '#686154' },
+        mark: { type: 'line', strokeDash: [2, 3], opacity: 0.5 },
         encoding: { x, y: { field: 'measured', type: 'quantitative' } },
       },
       {
         data: { values },
-        mark: 'rule',
-        encoding: {
-          x,
-          y: { field: 'low', type: 'quantitative' },
-          y2: { field: 'high' },
-          color: { field: 'strategy', type: 'nominal', legend: null },
-        },
+        mark: { type: 'rule', strokeDash: [1, 0] },
+        encoding: { x, y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' }, color },
       },
       {
         data: { values },
-        mark: { type: 'point', filled: true, size: 60 },
+        mark: { type: 'point', filled: true, size: 70 },
         encoding: {
           x,
-          y: {
-            field: 'measured',
-            type: 'quantitative',
-            title: 'measured',
-            scale: { domain: [bottom, top], zero: false },
-          },
-          color: { field: 'strategy', type: 'nominal' },
+          y: { field: 'measured', type: 'quantitative', title: 'measured', scale: domain },
+          color,
+          shape,
           tooltip: [
             { field: 'pile' },
             { field: 'strategy' },
@@ -135,10 +169,42 @@ export function speedPlot(piles: readonly { pile: string; measured: readonly Mea
           ],
         },
       },
+    ],
+  };
+}
+
+/** Peak memory a strategy and pile, with its range. */
+export function memoryPlot(
+  groups: readonly { pile: string; strategy: Strategy; megabytes: { value: number; low: number; high: number } }[],
+): Record<string, unknown> {
+  const values = groups.map(({ pile, strategy, megabytes }) => ({
+    pile,
+    strategy: strategyNames[strategy],
+    ...megabytes,
+  }));
+  const strategies = [...new Set(values.map(({ strategy }) => strategy))];
+  const y = { field: 'strategy', type: 'nominal', sort: strategies, title: null };
+  const yOffset = { field: 'pile', type: 'nominal', sort: null };
+  const color = { field: 'pile', type: 'nominal', sort: null, legend: { ...legend(), columns: 1 } };
+  return {
+    $schema: schema,
+    width: 420,
+    height: 46 * strategies.length,
+    data: { values },
+    layer: [
       {
-        data: { values: values.filter(({ strategy }) => strategy === names.prepack) },
-        mark: { type: 'text', align: 'left', dx: 8 },
-        encoding: { x, y: { field: 'measured', type: 'quantitative' }, text: { field: 'pile' } },
+        mark: { type: 'rule', strokeDash: [1, 0] },
+        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' }, y, yOffset, color },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 70 },
+        encoding: {
+          x: { field: 'value', type: 'quantitative', title: 'MB above the loaded model', scale: { zero: true } },
+          y,
+          yOffset,
+          color,
+          tooltip: [{ field: 'pile' }, { field: 'strategy' }, { field: 'value', format: '.0f' }],
+        },
       },
     ],
   };
@@ -149,6 +215,7 @@ export const strategyTable = (measured: readonly Measured[]) => {
   return {
     columns: [
       { name: 'strategy', type: 'text' as const },
+      { name: 'attention', type: 'text' as const },
       { name: 'seconds', unit: 's', type: 'number' as const },
       { name: 'fastest', unit: 's', type: 'number' as const },
       { name: 'slowest', unit: 's', type: 'number' as const },
@@ -162,7 +229,8 @@ export const strategyTable = (measured: readonly Measured[]) => {
     rows: measured.map((entry) => {
       const seconds = median(entry.seconds);
       return [
-        names[entry.strategy]!,
+        strategyNames[entry.strategy],
+        entry.attention,
         round(seconds, 3),
         round(Math.min(...entry.seconds), 3),
         round(Math.max(...entry.seconds), 3),

@@ -1,10 +1,12 @@
 /**
  * Prepacking itself (arXiv 2404.09529): a batch of prompts in as few rows as they fit, one forward pass with restarted positions and
- * a block-diagonal mask, and the caches cut out again, exactly as if each prompt had been prefilled alone.
+ * attention that stays within each prompt, and the caches cut out again, exactly as if each prompt had been prefilled alone.
  */
 import type { CacheEntries, DecoderModel, EncoderModel } from '@working-papers/models';
-import { type LayoutOptions, layOut, places } from './layout.ts';
-import { type Packing, type Plan, planPacking } from './packing.ts';
+import { packTogether } from './batches.ts';
+import { type LayoutOptions, layIds, layOut, places } from './layout.ts';
+import { type Packing, type Plan, segmentsOf } from './packing.ts';
+import type { Attention } from './parameters.ts';
 
 export interface PrefillOptions {
   packing?: Packing;
@@ -12,6 +14,8 @@ export interface PrefillOptions {
   capacityFactor?: number;
   /** Splits the rows into several passes so that none has more slots than this. */
   maxTokensPerBatch?: number;
+  /** Default: what is faster for each pass. */
+  attention?: Attention;
   signal?: AbortSignal;
 }
 
@@ -29,30 +33,75 @@ export async function prepackPrefill(
 ): Promise<Prefilled> {
   checkPrompts(model, prompts);
   const prefixes = prompts.map((ids) => ids.slice(0, -1));
-  const lengths = prefixes.map((ids) => ids.length);
-  const longest = Math.max(0, ...lengths);
-  const plan = planPacking(lengths, {
-    packing: options.packing,
-    capacity: Math.floor((options.capacityFactor ?? 1) * longest),
-  });
+  const plan = await packAll(prefixes, options);
   const caches = new Array<CacheEntries | undefined>(prompts.length).fill(undefined);
   for (const part of splitRows(plan, options.maxTokensPerBatch))
     for (const [prompt, entries] of await prefillPlan(model, part, prefixes, options)) caches[prompt] = entries;
   return { caches, plan };
 }
 
-/** One forward pass over a plan: prompt -> its keys and values. Packed or padded, the same kernels. */
+const packAll = (ids: readonly (readonly number[])[], { packing = 'bfd', capacityFactor = 1 }: PrefillOptions) => {
+  const lengths = ids.map((prompt) => prompt.length);
+  return packTogether(
+    lengths,
+    lengths.map((_, prompt) => prompt),
+    { packing, capacityFactor },
+  );
+};
+
+/**
+ * How a plan's attention is computed: as asked, or, for 'auto', by segments, which was faster for every batch that was measured
+ * (the stage 'attention' of the experiment), unless a row holds more prompts than a pass takes segments.
+ */
+export function attentionFor(plan: Plan, asked: Attention = 'auto'): 'dense' | 'segments' {
+  if (asked !== 'auto') return asked;
+  return plan.rows.some(({ prompts }) => prompts.length > mostSegments) ? 'dense' : 'segments';
+}
+
+/** Segments of a pass at most; see `DenseInput`. */
+const mostSegments = 256;
+
+export interface PassOptions {
+  attention?: Attention;
+  /** A negative control, which is a matter of the dense mask: only for dense attention. */
+  without?: LayoutOptions['without'];
+  signal?: AbortSignal;
+}
+
+/** A forward pass over a plan: prompt -> its keys and values. Packed or padded, the same kernels. */
 export async function prefillPlan(
   model: DecoderModel,
   plan: Plan,
   prefixes: readonly (readonly number[])[],
-  options: { signal?: AbortSignal; without?: LayoutOptions['without'] } = {},
+  { attention: asked, without, signal }: PassOptions = {},
 ): Promise<Map<number, CacheEntries>> {
-  const layout = layOut(plan, prefixes, { causal: true, padId: padIdOf(model), without: options.without });
-  const output = await model.dense({ ...layout, signal: options.signal });
+  const attention = without ? 'dense' : attentionFor(plan, asked);
   const caches = new Map<number, CacheEntries>();
-  for (const [prompt, { row, start, end }] of places(plan)) caches.set(prompt, output.entries(row, start, end));
+  for (const part of partsOf(plan, attention)) {
+    const output = await model.dense({
+      ...inputOf(part, prefixes, attention, model, { causal: true, without }),
+      signal,
+    });
+    try {
+      for (const [prompt, { row, start, end }] of places(part)) caches.set(prompt, output.entries(row, start, end));
+    } finally {
+      output.release();
+    }
+  }
   return caches;
+}
+
+function inputOf(
+  plan: Plan,
+  prompts: readonly (readonly number[])[],
+  attention: 'dense' | 'segments',
+  model: DecoderModel | EncoderModel,
+  options: Omit<LayoutOptions, 'padId'>,
+) {
+  const padId = model.tokenizer.padId ?? 0;
+  return attention === 'dense'
+    ? layOut(plan, prompts, { ...options, padId })
+    : { ids: layIds(plan, prompts, padId), segments: segmentsOf(plan) };
 }
 
 /** Mean-pooled embeddings `[dimensions]` of texts of ids (special tokens included), scaled to length 1: prompt -> embedding. */
@@ -60,27 +109,38 @@ export async function encodePlan(
   model: EncoderModel,
   plan: Plan,
   texts: readonly (readonly number[])[],
-  options: { signal?: AbortSignal } = {},
+  { attention: asked, signal }: Omit<PassOptions, 'without'> = {},
 ): Promise<Map<number, Float32Array>> {
   if (model.pooling !== 'mean')
     throw new Error(
       `Packed embeddings are mean-pooled; this encoder pools by ${model.pooling}. Choose an encoder with mean pooling.`,
     );
-  const layout = layOut(plan, texts, { causal: false, padId: padIdOf(model) });
-  const { hidden, shape } = await model.hidden({ ...layout, signal: options.signal });
-  const [, width, dimensions] = shape;
+  // An encoder sees padding where nothing masks it, so a padded row's segment would not be its text.
+  const attention = plan.packing === 'none' && plan.fill < 1 ? 'dense' : attentionFor(plan, asked);
   const embeddings = new Map<number, Float32Array>();
-  for (const [prompt, { row, start, end }] of places(plan)) {
-    const embedding = new Float32Array(dimensions);
-    for (let at = start; at < end; at++) {
-      const token = (row * width + at) * dimensions;
-      for (let d = 0; d < dimensions; d++) embedding[d]! += hidden[token + d]! / (end - start);
+  for (const part of partsOf(plan, attention)) {
+    const { hidden, shape } = await model.hidden({
+      ...inputOf(part, texts, attention, model, { causal: false }),
+      signal,
+    });
+    const [, width, dimensions] = shape;
+    for (const [prompt, { row, start, end }] of places(part)) {
+      const first = (row * width + start) * dimensions;
+      embeddings.set(prompt, meanOf(hidden.subarray(first, first + (end - start) * dimensions), dimensions));
     }
-    const norm = Math.hypot(...embedding);
-    for (let d = 0; d < dimensions; d++) embedding[d]! /= norm;
-    embeddings.set(prompt, embedding);
   }
   return embeddings;
+}
+
+/** The mean of vectors `[count, dimensions]`, scaled to length 1. */
+function meanOf(vectors: Float32Array, dimensions: number): Float32Array {
+  const count = vectors.length / dimensions;
+  const mean = new Float32Array(dimensions);
+  for (let at = 0; at < vectors.length; at += dimensions)
+    for (let d = 0; d < dimensions; d++) mean[d]! += vectors[at + d]! / count;
+  const norm = Math.hypot(...mean);
+  for (let d = 0; d < dimensions; d++) mean[d]! /= norm;
+  return mean;
 }
 
 /**
@@ -93,11 +153,7 @@ export async function prepackEncode(
   options: PrefillOptions = {},
 ): Promise<{ embeddings: Float32Array[]; plan: Plan }> {
   checkPrompts(model, texts);
-  const lengths = texts.map((ids) => ids.length);
-  const plan = planPacking(lengths, {
-    packing: options.packing,
-    capacity: Math.floor((options.capacityFactor ?? 1) * Math.max(0, ...lengths)),
-  });
+  const plan = await packAll(texts, options);
   const embeddings = new Array<Float32Array>(texts.length);
   for (const part of splitRows(plan, options.maxTokensPerBatch))
     for (const [text, embedding] of await encodePlan(model, part, texts, options)) embeddings[text] = embedding;
@@ -155,4 +211,30 @@ function splitRows(plan: Plan, maxTokens = Number.POSITIVE_INFINITY): Plan[] {
   return parts;
 }
 
-const padIdOf = (model: DecoderModel | EncoderModel) => model.tokenizer.padId ?? 0;
+/** The passes that a plan takes. */
+function partsOf(plan: Plan, attention: 'dense' | 'segments'): Plan[] {
+  if (plan.rows.length === 0) return [];
+  return attention === 'dense' ? [plan] : splitSegments(plan);
+}
+
+/** Parts of a plan's rows of at most so many segments as a pass takes. */
+function splitSegments(plan: Plan): Plan[] {
+  const parts: Plan[] = [];
+  let rows: Plan['rows'] = [];
+  let segments = 0;
+  for (const [index, row] of plan.rows.entries()) {
+    const count = plan.packing === 'none' ? 1 : row.prompts.length;
+    if (count > mostSegments)
+      throw new RangeError(
+        `Row ${index + 1} holds ${count} prompts; attention by segments takes at most ${mostSegments}. Choose dense attention or a smaller capacity factor.`,
+      );
+    if (segments + count > mostSegments) {
+      parts.push({ ...plan, rows });
+      rows = [];
+      segments = 0;
+    }
+    rows.push(row);
+    segments += count;
+  }
+  return rows.length > 0 ? [...parts, { ...plan, rows }] : parts;
+}

@@ -1,8 +1,7 @@
 /** The exactness checks of the paper's central claim, on any model and prompts: packed caches against prefills of their own. */
 import type { CacheEntries, DecoderModel, EncoderModel } from '@working-papers/models';
-import type { LayoutOptions } from './layout.ts';
 import { type Plan, planPadded } from './packing.ts';
-import { encodePlan, prefillPlan } from './prefill.ts';
+import { encodePlan, type PassOptions, prefillPlan } from './prefill.ts';
 
 export interface Difference {
   prompt: number;
@@ -21,13 +20,16 @@ export function chosen(plan: Plan, count: number): number[] {
   return [...found];
 }
 
-/** Compares each chosen prompt's packed cache with its solo prefill. `without` runs a negative control, which must differ. */
+/**
+ * Compares each chosen prompt's packed cache with its prefill alone, which is dense and causal whatever the packed attention is.
+ * `without` runs a negative control, which must differ.
+ */
 export async function compareCaches(
   model: DecoderModel,
   plan: Plan,
   prefixes: readonly (readonly number[])[],
   prompts: readonly number[],
-  options: { without?: LayoutOptions['without']; signal?: AbortSignal } = {},
+  options: PassOptions = {},
 ): Promise<Difference[]> {
   const packed = await prefillPlan(model, plan, prefixes, options);
   const differences: Difference[] = [];
@@ -39,7 +41,7 @@ export async function compareCaches(
         [prompt],
       ),
       prefixes,
-      { signal: options.signal },
+      { attention: 'dense', signal: options.signal },
     );
     const difference = largestDifference(tensorsOf(packed.get(prompt)!), tensorsOf(solo.get(prompt)!));
     differences.push({ prompt, ...difference });
@@ -53,7 +55,7 @@ export async function compareEmbeddings(
   plan: Plan,
   texts: readonly (readonly number[])[],
   prompts: readonly number[],
-  options: { signal?: AbortSignal } = {},
+  options: Omit<PassOptions, 'without'> = {},
 ): Promise<Difference[]> {
   const packed = await encodePlan(model, plan, texts, options);
   const solo = await model.embedIds(
@@ -81,3 +83,6 @@ function largestDifference(ours: readonly Float32Array[], reference: readonly Fl
   });
   return { absolute, relative: largest > 0 ? absolute / largest : absolute };
 }
+
+export const largest = (differences: readonly Difference[]): Difference =>
+  differences.reduce((worst, next) => (next.relative > worst.relative ? next : worst));

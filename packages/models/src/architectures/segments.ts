@@ -1,0 +1,75 @@
+import { concat, type Dimension, gather, input, range, reshape, type Tensor, unsqueeze } from '@working-papers/graph';
+import type { BertParts } from './bert.ts';
+import type { Attention } from './parts.ts';
+
+/** Where the segments of packed rows lie, as inputs of a graph; a segment is a stretch of a row that sees itself alone. */
+export interface SegmentInputs {
+  /** For each segment int64 `[length.N]`: the places row * sequence + token that are its tokens, in order. */
+  readonly places: readonly Tensor[];
+  /** int64 `[rows, sequence]`: where each place stands among the segments laid end to end; any number for one outside of all. */
+  readonly order: Tensor;
+}
+
+/** Inputs `segment.N` and `order` for so many segments. */
+export function segmentInputs(count: number): SegmentInputs {
+  return {
+    places: Array.from({ length: count }, (_, segment) => input(`segment.${segment}`, 'int64', [`length.${segment}`])),
+    order: input('order', 'int64', ['rows', 'sequence']),
+  };
+}
+
+/** Tokens `[rows, sequence, width]` as `[1, length, width]` a segment. */
+export function takeSegments(tokens: Tensor, { places }: SegmentInputs): Tensor[] {
+  const width = tokens.shape[2]!;
+  const flat = reshape(tokens, [-1, width]);
+  return places.map((at) => reshape(gather(flat, at, 0), [1, at.shape[0]!, width]));
+}
+
+/** What was computed a segment, `[1, length, width]` each, back at its places: `[rows, sequence, width]`. */
+export function returnSegments(parts: readonly Tensor[], { order }: SegmentInputs, width: Dimension): Tensor {
+  return gather(reshape(concat(parts, 1), [-1, width]), order, 0);
+}
+
+/**
+ * `within` for each segment by itself: work and memory grow with the sum of the squared lengths of the segments, and nothing of
+ * the size row x row is built. Positions begin at 0 in every segment. Keys and values come out as
+ * `[1, kvHeads, sum of lengths, headDim]`, the segments end to end.
+ */
+export function segmentedAttention(within: Attention, segments: SegmentInputs): Attention {
+  const positions = segments.places.map((at) => unsqueeze(range(0, at.shape[0]!), [0]));
+  return (whole) => {
+    const { config } = whole;
+    const parts = takeSegments(whole.qkv, segments).map((qkv, segment) =>
+      within({ ...whole, qkv, positionIds: positions[segment], mask: undefined }),
+    );
+    return {
+      output: returnSegments(
+        parts.map(({ output }) => output),
+        segments,
+        config.heads * config.headDim,
+      ),
+      key: concat(
+        parts.map(({ key }) => key),
+        2,
+      ),
+      value: concat(
+        parts.map(({ value }) => value),
+        2,
+      ),
+    };
+  };
+}
+
+/** The same for an encoder: each segment sees all of itself. */
+export function segmentedBertAttention(
+  within: BertParts['attention'],
+  segments: SegmentInputs,
+): BertParts['attention'] {
+  return (whole) => {
+    const [query, key, value] = [whole.query, whole.key, whole.value].map((tokens) => takeSegments(tokens, segments));
+    const parts = query!.map((part, segment) =>
+      within({ ...whole, query: part, key: key![segment]!, value: value![segment]!, mask: undefined }),
+    );
+    return returnSegments(parts, segments, whole.config.hidden);
+  };
+}
