@@ -280,7 +280,7 @@ export interface MethodModule<P = Record<string, unknown>> {
 
 /** What a room's estimate.ts exports, if there is one. Imports no engine code: the web process loads it. */
 export interface EstimateModule<P = Record<string, unknown>> {
-  estimate(parameters: P, facts: EstimateFacts): Estimate;
+  estimate(parameters: P, facts: EstimateFacts): Estimate | Promise<Estimate>;
 }
 
 /** What a room's apart.ts exports, if there is one. Imported by convention, in processes that run one of its functions. */

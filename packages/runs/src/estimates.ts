@@ -52,7 +52,7 @@ export async function estimateRun(
       if (input) facts.inputs[name] = input;
     }
   }
-  return told(estimate(parameters, facts));
+  return told(await estimate(parameters, facts));
 }
 
 /** "About 40 s and 1.2 GB: <basis>." */

@@ -20,19 +20,21 @@ const passSeconds = 2e-9;
 /** Bytes a second at which a decoding step reads the weights. */
 const bandwidth = 15e9;
 
-export function estimate(parameters: PrepackingParameters, facts: EstimateFacts): Estimate {
+export async function estimate(parameters: PrepackingParameters, facts: EstimateFacts): Promise<Estimate> {
   const model = facts.models.model!;
   const { lines, scale } = linesOf(facts.inputs.prompts);
   const lengths = lines.map(tokensOf);
   // Attention's own part needs heads times their width alone, which is the width of the model.
   const shape = { parameters: multiplied(model), layers: model.layers, heads: 1, headDim: model.hidden };
+  const attention = parameters.attention === 'dense' ? 'dense' : 'segments';
   const seconds = (plans: readonly Plan[]) =>
-    plans.reduce((sum, { rows, width }) => sum + prefillFlops(rows.length, width, shape), 0) /
-      flopsPerSecond(facts.machine) +
+    plans.reduce((sum, plan) => sum + prefillFlops(plan, shape, attention), 0) / flopsPerSecond(facts.machine) +
     plans.length * passSeconds * model.parameters;
 
-  const compared = parameters.compare.map((strategy) => batchesOf(strategy, lengths, parameters));
-  const packed = batchesOf('prepack', lengths, parameters);
+  // The searches find about the rows that the greedy packing finds.
+  const packing = { ...parameters, packing: 'bfd' as const };
+  const compared = await Promise.all(parameters.compare.map((strategy) => batchesOf(strategy, lengths, packing)));
+  const packed = await batchesOf('prepack', lengths, packing);
   const rounds = (parameters.rounds + 1) * compared.reduce((sum, plans) => sum + seconds(plans), 0);
   // The first batch packed as it should be, and twice as it should not.
   const proof = parameters.verify > 0 ? 3 * seconds(packed.slice(0, 1)) : 0;
