@@ -1,3 +1,4 @@
+import type { RunEvent } from '@working-papers/methods/contract';
 import { describe, expect, it } from 'vitest';
 import { runSentence } from './run-sentence.ts';
 import { after, emptyState } from './run-state.ts';
@@ -35,8 +36,13 @@ describe('a run as a sentence', () => {
 
 describe('what a run shows', () => {
   it('stays where it first stood when it comes again', () => {
-    const table = (name: string, cell: number) =>
-      ({ type: 'table', name, caption: name, columns: [{ name: 'n', type: 'number' }], rows: [[cell]] }) as const;
+    const table = (name: string, cell: number): RunEvent => ({
+      type: 'table',
+      name,
+      caption: name,
+      columns: [{ name: 'n', type: 'number' }],
+      rows: [[cell]],
+    });
     let state = emptyState('running');
     for (const [i, event] of [table('a', 1), table('b', 2), table('a', 3)].entries())
       state = after(state, { seq: i + 1, event });

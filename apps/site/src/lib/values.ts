@@ -16,5 +16,5 @@ export function inRuleOrder(rule: Rule | undefined, values: Record<string, Value
 export const spaced = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
 
 /** The paper's number where it is one and stands in the unit of ours, else undefined: only then may both stand on one axis. */
-export const comparable = (paper: PaperValue, value: Value): number | undefined =>
+export const comparable = (paper: Pick<PaperValue, 'value' | 'unit'>, value: Value): number | undefined =>
   /^\d[\d,.]*$/.test(paper.value) && paper.unit === value.unit ? Number(paper.value.replaceAll(',', '')) : undefined;
