@@ -18,7 +18,7 @@ export {
 } from './encoder/index.ts';
 export { citation } from './papers/citation.ts';
 export { families, getPaper, type LedgerClaim, listClaims, paperByArxiv } from './papers/detail.ts';
-export { type ImportOptions, importPage } from './papers/import.ts';
+export { type ImportOptions, importPage, listImports, type PastImport } from './papers/import.ts';
 export { ListError, listPapers } from './papers/list.ts';
 export { PageError, type PagePaper, type ParsedPage, parsePage } from './papers/page.ts';
 export { type RegistrationReport, registerPapers } from './papers/registration.ts';

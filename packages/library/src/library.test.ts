@@ -5,7 +5,7 @@ import { libraryStatus } from './database/open.ts';
 import { type Embed, fillEmbeddings } from './encoder/fill.ts';
 import { citation } from './papers/citation.ts';
 import { families, getPaper, listClaims, paperByArxiv } from './papers/detail.ts';
-import { importPage } from './papers/import.ts';
+import { importPage, listImports } from './papers/import.ts';
 import { ListError, listPapers } from './papers/list.ts';
 import { parsePage } from './papers/page.ts';
 import { registerPapers } from './papers/registration.ts';
@@ -123,6 +123,10 @@ for (const [kind, make] of [
         ]);
         expect(paper.versions[0]!.seenAt).toBe('2026-01-02T03:04:05Z');
         expect((await importPage(library, foundingPage, seed)).changed).toHaveLength(1);
+        expect(await listImports(library, 2)).toEqual([
+          { at: now.toISOString(), source: seed.source, imported: 51, added: 0, changed: 1, unreadable: 0 },
+          expect.objectContaining({ source: 'later' }),
+        ]);
         expect((await getPaper(library, 'prepacking'))?.abstract).not.toContain('first fit');
       });
 

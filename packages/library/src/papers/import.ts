@@ -77,6 +77,27 @@ export async function importPage(
   });
 }
 
+/** An import that was made: when (ISO time), from what, and what it did. */
+export interface PastImport {
+  at: string;
+  source: string;
+  imported: number;
+  added: number;
+  changed: number;
+  unreadable: number;
+}
+
+/** The latest imports, newest first, at most `limit`. */
+export async function listImports(library: Library, limit = 20): Promise<PastImport[]> {
+  const { rows } = await library.pool.query<Omit<PastImport, 'at'> & { at: Date }>(
+    `select at, source, imported, jsonb_array_length(added) as added, jsonb_array_length(changed) as changed,
+            jsonb_array_length(unreadable) as unreadable
+       from imports order by at desc, id desc limit $1`,
+    [limit],
+  );
+  return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
+}
+
 async function findStored(client: PoolClient, papers: PagePaper[]) {
   const { rows } = await client.query<Stored>(
     `select id::int as id, slug, title, title_key, abstract, date::text as date, author_count, comments, version

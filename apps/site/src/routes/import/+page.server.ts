@@ -1,9 +1,11 @@
 import { fail } from '@sveltejs/kit';
-import { importPage, PageError } from '@working-papers/library';
-import type { Actions } from './$types';
+import { importPage, listImports, PageError } from '@working-papers/library';
+import type { Actions, PageServerLoad } from './$types';
 
 /** Bytes of a page; the founding one has 90 kB. */
 const limit = 16 << 20;
+
+export const load: PageServerLoad = async ({ locals }) => ({ imports: await listImports(await locals.shelf()) });
 
 export const actions: Actions = {
   default: async ({ request, locals }) => {
