@@ -129,7 +129,12 @@ function categoriesCollide(labels: readonly Placed[]): boolean {
     const line = `${label.x} ${label.y} ${Math.round(label.box.y1)}`;
     lines.set(line, [...(lines.get(line) ?? []), label]);
   }
-  return [...lines.values()].some((line) => crowded(line.map(({ box }) => box), 4));
+  return [...lines.values()].some((line) =>
+    crowded(
+      line.map(({ box }) => box),
+      4,
+    ),
+  );
 }
 
 function counts(values: readonly number[]): number[] {

@@ -43,10 +43,7 @@ export async function drawPlot(spec: Record<string, unknown>, options: DrawOptio
 }
 
 /** As drawPlot, once for each of the options, in one process. */
-export async function drawPlots(
-  spec: Record<string, unknown>,
-  options: readonly DrawOptions[],
-): Promise<Drawing[]> {
+export async function drawPlots(spec: Record<string, unknown>, options: readonly DrawOptions[]): Promise<Drawing[]> {
   const problems = checkPlot(spec);
   if (problems.length > 0) throw new Error(problems.join(' '));
   for (const { width } of options)
