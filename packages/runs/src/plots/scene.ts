@@ -134,7 +134,7 @@ function alongLines(all: readonly Placed[]): Box[] {
   const boxes: Box[] = [];
   let before: Placed | undefined;
   for (const point of all) {
-    if (point.kind === 'line' && before?.list === point.list) {
+    if (before && point.kind === 'line' && before.list === point.list) {
       const [fromX, fromY] = [before.x + (before.item.x ?? 0), before.y + (before.item.y ?? 0)];
       const [toX, toY] = [point.x + (point.item.x ?? 0), point.y + (point.item.y ?? 0)];
       const pieces = Math.min(200, Math.ceil(Math.hypot(toX - fromX, toY - fromY) / 8));

@@ -10,7 +10,7 @@ export type Spec = Record<string, unknown>;
 
 /** Pixels: a column of a wide page, a phone, the margin beside an abstract (styles/plots.css has the same). */
 const widths = { wide: 464, narrow: 328, margin: 312 } as const;
-const thumbnailWidth = 112;
+export const thumbnailWidth = 112;
 
 /** One picture in both themes: addresses of the SVG, and its size in pixels. With `.json` for `.svg` it is the Vega spec behind it. */
 export interface Picture {
@@ -112,18 +112,12 @@ export async function plotsOf(slug: string): Promise<ShownPlot[]> {
   return shown.filter((plot) => plot !== undefined);
 }
 
-/** The lead plot of a paper as a small picture without words, as SVG text; undefined when there is none. */
+/** Addresses of the lead plot of a paper as a small picture without words; undefined when it has no plots. */
 export async function thumbnailOf(slug: string): Promise<{ light: string; dark: string } | undefined> {
   const [lead] = await recordedPlots(slug);
   if (!lead) return undefined;
-  const size = { width: thumbnailWidth, thumbnail: true };
-  try {
-    const [light, dark] = await drawn(await specOf(slug, lead.file), [size, { ...size, dark: true }]);
-    return { light: light!.svg, dark: dark!.svg };
-  } catch (error) {
-    console.error(`The plot ${lead.file} of ${slug} could not be drawn:`, error);
-    return undefined;
-  }
+  const light = `/api/v1/papers/${slug}/plots/${nameOf(lead.file)}.svg?thumbnail=1`;
+  return { light, dark: `${light}&dark=1` };
 }
 
 /** The spec of a recorded plot by the name in its address; undefined when the paper has no such plot. */

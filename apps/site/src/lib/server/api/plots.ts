@@ -1,7 +1,7 @@
-/** A plot as a picture (.svg) or as the Vega spec that it was drawn from (.json), at a width and in a theme. */
+/** A plot as a picture (.svg) or as the Vega spec that it was drawn from (.json): `width` pixels or a `thumbnail`, `dark` or not. */
 import type { Context } from 'hono';
 import { etag } from 'hono/etag';
-import { drawn, type Spec } from '../plots.ts';
+import { drawn, type Spec, thumbnailWidth } from '../plots.ts';
 import { badRequest, type Environment, notFound } from './context.ts';
 
 /** For routes that answer with answerPlot: a reader who has it is told so. */
@@ -22,7 +22,9 @@ export function plotFile(file: string): PlotFile {
 export async function answerPlot(c: Context<Environment>, spec: Spec, format: PlotFile['format']): Promise<Response> {
   const width = Number(c.req.query('width') ?? 640);
   if (!(width >= 160 && width <= 1600)) throw badRequest('The width of a plot is 160 to 1,600 pixels.');
-  const [drawing] = await drawn(spec, [{ width: Math.round(width), dark: c.req.query('dark') === '1' }]);
+  const dark = c.req.query('dark') === '1';
+  const thumbnail = c.req.query('thumbnail') === '1';
+  const [drawing] = await drawn(spec, [{ width: thumbnail ? thumbnailWidth : Math.round(width), dark, thumbnail }]);
   const headers = {
     'content-type': format === 'svg' ? 'image/svg+xml' : 'application/json; charset=utf-8',
     // An address that names the drawing never shows another.
