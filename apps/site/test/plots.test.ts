@@ -21,9 +21,11 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) problems.push(message.text());
+    if (message.type() === 'error' || message.text().includes('stays a picture')) problems.push(message.text());
   });
   await page.goto(instance.address + path);
+  // Script has reached the plots when they can be focused.
+  if (options.javaScriptEnabled !== false) await page.locator('#plots .plot[tabindex="0"]').first().waitFor();
   return page;
 }
 const first = (page: Page) => page.locator('#plots .plot').first();
@@ -48,7 +50,7 @@ describe('a plot', () => {
     const live = await plot.locator('.stage svg').boundingBox();
     expect([live!.width, live!.height].map(Math.round)).toEqual([before!.width, before!.height].map(Math.round));
     // The first point of the picture, a few pixels beside it.
-    const mark = await plot.locator('.stage .mark-symbol path').first().boundingBox();
+    const mark = await plot.locator('.stage .mark-symbol.role-mark path').first().boundingBox();
     await page.mouse.move(mark!.x + mark!.width / 2 + 5, mark!.y + mark!.height / 2 + 5);
     await plot.locator('.tip').waitFor();
     expect(await plot.locator('.tip').textContent()).toMatch(/\d/);

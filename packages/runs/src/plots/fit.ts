@@ -109,7 +109,8 @@ function wordlessEncoding(encoding: Spec): Spec {
 
 function headerless(facet: Spec): Spec {
   // Vega-Lite draws labels of a facet that has `labels: false` all the same.
-  if ('field' in facet) return { ...facet, header: { title: null, labelExpr: "''", labelFontSize: 0, labelPadding: 0 } };
+  if ('field' in facet)
+    return { ...facet, header: { title: null, labelExpr: "''", labelFontSize: 0, labelPadding: 0 } };
   return Object.fromEntries(
     Object.entries(facet).map(([channel, field]) => [channel, isObject(field) ? headerless(field) : field]),
   );
