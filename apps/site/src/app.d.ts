@@ -7,6 +7,10 @@ declare global {
       /** Papers that were perhaps meant. */
       near?: { slug: string; title: string }[];
     }
+    interface PageData {
+      /** The picture that a link to this page is shown with elsewhere: its path, and what it says in words. */
+      preview?: { address: string; says: string };
+    }
     interface Locals {
       /** The open library; the first call opens it. */
       shelf(): Promise<Library>;

@@ -167,11 +167,9 @@ describe('who holds the key', () => {
     expect(tables.join(' ')).toContain('Packed keys and values');
     expect(await page.textContent('main')).toContain('packed as a whole');
     expect(await page.locator('a:has-text("plan.json")').count()).toBe(1);
-    const drawn = await page
-      .locator('.drawn.light img')
-      .first()
-      .evaluate((image: HTMLImageElement) => image.naturalWidth);
-    expect(drawn).toBeGreaterThan(100);
+    const picture = page.locator('.plot img').first();
+    await picture.scrollIntoViewIfNeeded();
+    await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(100);
   }, 400_000);
 
   it('imports a page, is told what was new, and what could not be read', async () => {

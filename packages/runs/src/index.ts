@@ -10,6 +10,7 @@ export { listModelsAtHand, type ModelAtHand } from './models-at-hand.ts';
 export { checkPlot, plotLimits } from './plots/check.ts';
 export { plotConfig } from './plots/config.ts';
 export { type Drawing, type DrawOptions, drawLimits, drawPlot, drawPlots } from './plots/draw.ts';
+export { dark as darkPalette, light as lightPalette, type Palette } from './plots/palette.ts';
 export { cancelRun, createRun, repeatRun } from './requests.ts';
 export { countRuns, getRun, type ListRunsOptions, listRuns } from './rows.ts';
 export { registerMethods, registrationsOf } from './shelf.ts';

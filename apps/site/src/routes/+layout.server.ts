@@ -1,3 +1,5 @@
+import { publicUrl } from '$lib/server/settings.ts';
 import type { LayoutServerLoad } from './$types';
 
-export const load: LayoutServerLoad = ({ locals }) => ({ admin: locals.admin });
+/** `home`: where this instance is, for the addresses that other sites read. */
+export const load: LayoutServerLoad = ({ locals }) => ({ admin: locals.admin, home: publicUrl });

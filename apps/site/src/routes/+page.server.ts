@@ -1,6 +1,6 @@
 import { error } from '@sveltejs/kit';
 import { families, type ListView, libraryStatus, listPapers } from '@working-papers/library';
-import { plotsOf } from '$lib/server/papers.ts';
+import { thumbnailOf } from '$lib/server/plots.ts';
 import { encoder } from '$lib/server/shelf.ts';
 import type { PageServerLoad } from './$types';
 
@@ -42,9 +42,8 @@ export const load: PageServerLoad = async ({ locals, url }) => {
   );
   const thumbnails: Record<string, { light: string; dark: string }> = {};
   for (const { slug } of shown) {
-    const plots = await plotsOf(slug, 112);
-    const lead = plots.find((plot) => plot.lead) ?? plots[0];
-    if (lead) thumbnails[slug] = lead.svg;
+    const thumbnail = await thumbnailOf(slug);
+    if (thumbnail) thumbnails[slug] = thumbnail;
   }
   return {
     list,

@@ -100,6 +100,7 @@ function wordlessEncoding(encoding: Spec): Spec {
     channels.map(([channel, field]) => {
       if (!isObject(field)) return [channel, field];
       if (channel === 'row' || channel === 'column' || channel === 'facet') return [channel, headerless(field)];
+      if (channel === 'x2' || channel === 'y2') return [channel, field];
       if (channel !== 'x' && channel !== 'y') return [channel, 'field' in field ? { ...field, legend: null } : field];
       return [channel, { ...field, title: null, axis: field.axis === null ? null : { ...wordlessAxis } }];
     }),
@@ -107,7 +108,9 @@ function wordlessEncoding(encoding: Spec): Spec {
 }
 
 function headerless(facet: Spec): Spec {
-  if ('field' in facet) return { ...facet, header: null };
+  // Vega-Lite draws labels of a facet that has `labels: false` all the same.
+  if ('field' in facet)
+    return { ...facet, header: { title: null, labelExpr: "''", labelFontSize: 0, labelPadding: 0 } };
   return Object.fromEntries(
     Object.entries(facet).map(([channel, field]) => [channel, isObject(field) ? headerless(field) : field]),
   );

@@ -17,10 +17,20 @@ function face(weight: 400 | 600) {
 const regular = face(400);
 const semibold = face(600);
 
+/** Widths at size 1: Vega asks for each label many times. */
+const widths = new Map<string, number>();
+
 /** How wide a line of text is, in the unit of `size`. */
 export function textWidth(text: string, size: number, weight: number): number {
-  const { font } = weight >= 500 ? semibold : regular;
-  return (font.layout(text).advanceWidth / font.unitsPerEm) * size;
+  const bold = weight >= 500;
+  const key = `${bold} ${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    const { font } = bold ? semibold : regular;
+    width = font.layout(text).advanceWidth / font.unitsPerEm;
+    if (widths.size < 20_000) widths.set(key, width);
+  }
+  return width * size;
 }
 
 /** An SVG that carries the face it was laid out with: a picture on a page can load none. */

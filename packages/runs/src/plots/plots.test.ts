@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { checkPlot, plotLimits } from './check.ts';
-import { drawPlot } from './draw.ts';
+import { drawPlot, drawPlots } from './draw.ts';
+import { fitted, wordless } from './fit.ts';
+import { dark, inDark, light } from './palette.ts';
+import { type Box, overlap, placeLabels, type SceneView } from './scene.ts';
 
 const good = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -72,6 +75,51 @@ describe('a plot is drawn', () => {
     expect(light).not.toContain('<image');
   }, 60_000);
 
+  it('in its own face, as wide as asked whatever stands beside each other, in both themes of one size', async () => {
+    const views = ['padded', 'sorted by length', 'prepacked', 'packed as a whole'];
+    const spec = {
+      data: { values: views.flatMap((view) => [1, 2, 3].map((row) => ({ view, row, tokens: 100 * row }))) },
+      facet: { column: { field: 'view', type: 'nominal', title: null } },
+      spec: { width: 130, height: 60, mark: 'bar', encoding: { x: { field: 'tokens', type: 'quantitative' } } },
+    };
+    const drawings = await drawPlots(spec, [{ width: 464 }, { width: 464, dark: true }, { width: 328 }]);
+    const [wide, night, narrow] = drawings;
+    for (const [drawing, width] of [
+      [wide!, 464],
+      [narrow!, 328],
+    ] as const)
+      expect(Math.abs(drawing.width - width)).toBeLessThanOrEqual(2);
+    expect([night!.width, night!.height]).toEqual([wide!.width, wide!.height]);
+    // Four views of 70 pixels say nothing: on a phone they stand in two rows.
+    expect(narrow!.height).toBeGreaterThan(1.5 * wide!.height);
+    expect(wide!.svg).toContain('@font-face');
+    for (const colour of [light.paper, light.ink, light.rule, 'white']) expect(night!.svg).not.toContain(colour);
+  }, 60_000);
+
+  it('as a thumbnail without a word', async () => {
+    const [small] = await drawPlots(good, [{ width: 112, thumbnail: true }]);
+    expect([small!.width, small!.height]).toEqual([112, 64]);
+    expect(small!.svg).not.toContain('<text');
+  }, 60_000);
+
+  it('with names of categories that do not cover each other, and room for labels that reach out', async () => {
+    const long = ['a rather long name', 'another long name', 'one more long name', 'the last long name', 'and a fifth'];
+    const encoding = { x: { field: 'name', type: 'nominal' }, y: { field: 'y', type: 'quantitative' } };
+    const values = long.map((name, y) => ({ name, y: y + 1 }));
+    const svg = await drawPlot({ data: { values }, mark: 'bar', encoding }, { width: 328 });
+    expect(svg).toContain('rotate(-35)');
+    const label = { mark: { type: 'text', align: 'left', dx: 8 }, encoding: { text: { field: 'end' } } };
+    const points = { x: { field: 'x', type: 'quantitative' }, y: { field: 'x', type: 'quantitative' } };
+    const lines = [1, 2, 3].map((x) => ({ x, end: x === 3 ? 'the method under test' : '' }));
+    const [drawing] = await drawPlots({ data: { values: lines }, encoding: points, layer: [{ mark: 'line' }, label] }, [
+      { width: 328 },
+    ]);
+    // Right of the end of the line, inside of the picture: 21 letters at 13 px take about 130 px.
+    const padding = (drawing!.vega as { padding: { right: number } }).padding.right;
+    expect(padding).toBeGreaterThan(90);
+    expect(padding).toBeLessThan(160);
+  }, 60_000);
+
   it('or refused with a sentence when it is not Vega-Lite', async () => {
     await expect(drawPlot({ mark: 'pie of the day', data: { values: [] } }, { width: 320 })).rejects.toThrow(
       /could not be drawn/,
@@ -89,4 +137,76 @@ describe('a plot is drawn', () => {
     expect(checkPlot(spec)).toEqual([]);
     await expect(drawPlot(spec, { width: 320 })).rejects.toThrow('longer than 2 s');
   }, 60_000);
+});
+
+it('is as wide as asked, and in rows where views would be too narrow', () => {
+  const view = { mark: 'bar', width: 500 };
+  expect(fitted(view, 328)).toMatchObject({ width: 328 });
+  expect(fitted({ hconcat: [view, view, view] }, 328)).toMatchObject({ columns: 2, concat: [{ width: 152 }, {}, {}] });
+  expect(fitted({ hconcat: [view, view, view] }, 464)).toMatchObject({ columns: 3 });
+  const values = Array.from({ length: 5 }, (_, i) => ({ name: `${i}` }));
+  const faceted = { data: { values }, facet: { field: 'name' }, spec: view };
+  expect(fitted(faceted, 328)).toMatchObject({ columns: 2, spec: { width: 156 } });
+  expect(fitted({ ...faceted, columns: 1 }, 328)).toMatchObject({ columns: 1, spec: { width: 328 } });
+});
+
+it('has no words as a thumbnail', () => {
+  const spec = wordless(
+    {
+      title: 'T',
+      layer: [{ mark: 'line' }, { mark: { type: 'text' } }],
+      encoding: { x: { field: 'x', title: 'tokens' } },
+    },
+    64,
+  );
+  expect(spec).toMatchObject({ height: 64, layer: [{ mark: 'line' }], encoding: { x: { title: null } } });
+});
+
+it('takes the dark counterparts of colours that it names, and leaves rows as they are', () => {
+  const spec = {
+    data: { values: [{ c: 'white' }] },
+    mark: { type: 'bar', fill: '#DFD9CC', stroke: 'white', opacity: 0.5 },
+  };
+  expect(inDark(spec)).toEqual({
+    data: spec.data,
+    mark: { type: 'bar', fill: dark.rule, stroke: dark.paper, opacity: 0.5 },
+  });
+});
+
+describe('labels', () => {
+  /** A view with text marks at the boxes. */
+  const viewOf = (boxes: readonly Box[]) => {
+    const items = boxes.map(
+      (bounds) => ({ bounds: { ...bounds }, align: 'left', dx: 4 }) as { bounds: Box; opacity?: number; dy?: number },
+    );
+    const root = { marktype: 'group', items: [{ items: [{ marktype: 'text', role: 'mark', items }] }] };
+    return {
+      items,
+      view: { scenegraph: () => ({ root }), origin: () => [0, 0], padding: () => 0 } satisfies SceneView,
+    };
+  };
+  const at = (x: number, y: number): Box => ({ x1: x, x2: x + 60, y1: y, y2: y + 14 });
+
+  it('at the ends of lines move apart, and all stay', () => {
+    const { items, view } = viewOf([at(200, 50), at(200, 52), at(200, 55)]);
+    placeLabels(view, 400);
+    const boxes = items.map(({ bounds }) => bounds);
+    expect(boxes.some((box, i) => boxes.slice(i + 1).some((other) => overlap(box, other)))).toBe(false);
+    expect(items.every(({ opacity }) => opacity === undefined)).toBe(true);
+  });
+
+  it('of many points are left out where there is no room', () => {
+    const { items, view } = viewOf(Array.from({ length: 40 }, (_, i) => at(100 + (i % 3), 50 + (i % 5))));
+    placeLabels(view, 400);
+    const kept = items.filter(({ opacity }) => opacity !== 0).map(({ bounds }) => bounds);
+    expect(kept.length).toBeGreaterThan(1);
+    expect(kept.length).toBeLessThan(40);
+    expect(kept.some((box, i) => kept.slice(i + 1).some((other) => overlap(box, other)))).toBe(false);
+  });
+
+  it('turn to the other side of their point where the picture ends', () => {
+    const { items, view } = viewOf([at(350, 50)]);
+    placeLabels(view, 400);
+    expect(items[0]).toMatchObject({ align: 'right', dx: -4, bounds: { x2: 342 } });
+  });
 });

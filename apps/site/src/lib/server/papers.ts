@@ -1,4 +1,4 @@
-/** What pages need of a method: its descriptor, its form, its evidence and its plots. Descriptors only, never engine code. */
+/** What pages need of a method: its descriptor, its form and its evidence. Descriptors only, never engine code. */
 import type { Library } from '@working-papers/library';
 import {
   actionsOf,
@@ -10,9 +10,8 @@ import {
   loadDescriptors,
   loadEvidence,
   type Method,
-  plotSpec,
 } from '@working-papers/methods';
-import { drawPlot, listEvidence } from '@working-papers/runs';
+import { listEvidence } from '@working-papers/runs';
 
 export { abstractPieces, renderMarkdown } from './text.ts';
 
@@ -74,48 +73,4 @@ export async function formOf(slug: string): Promise<Form | undefined> {
       ? { '': fieldsOf(method) }
       : Object.fromEntries(actions.map((action) => [action, fieldsOf(method, action)]));
   return { actions, defaultAction: method.defaultAction, fields };
-}
-
-export interface ShownPlot {
-  name: string;
-  caption: string;
-  setting?: string;
-  lead?: boolean;
-  /** Drawn here from a checked specification; safe to inline. */
-  svg: { light: string; dark: string };
-  spec: Record<string, unknown>;
-}
-
-const drawn = new Map<string, Promise<ShownPlot>>();
-
-/** The plots of the shipped evidence, drawn once a process. A plot that cannot be drawn is left out, with a line in the log. */
-export async function plotsOf(slug: string, width = 560): Promise<ShownPlot[]> {
-  // A paper that was imported without a room of its own has no evidence to draw.
-  if (!(await methodOf(slug))) return [];
-  const { plots } = await loadEvidence(slug);
-  const wanted = plots.map((plot) => {
-    const id = `${slug}/${plot.file}/${width}`;
-    let drawing = drawn.get(id);
-    if (!drawing) {
-      drawing = plotSpec(slug, plot.file).then(async (spec) => {
-        const record = spec as Record<string, unknown>;
-        const [light, dark] = [await drawPlot(record, { width }), await drawPlot(record, { width, dark: true })];
-        return {
-          name: plot.name,
-          caption: plot.caption,
-          setting: plot.setting,
-          lead: plot.lead,
-          svg: { light, dark },
-          spec: record,
-        };
-      });
-      drawing.catch((error) => {
-        drawn.delete(id);
-        console.error(`The plot ${id} could not be drawn:`, error);
-      });
-      drawn.set(id, drawing);
-    }
-    return drawing;
-  });
-  return (await Promise.allSettled(wanted)).flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }

@@ -5,6 +5,7 @@ import { built, jsonSchema } from '@working-papers/methods';
 import { estimateRun, RunRequestError } from '@working-papers/runs';
 import { filtered, LedgerQuery, type LedgerRow, ledger } from '../ledger.ts';
 import { evidenceFor, methodOf } from '../papers.ts';
+import { recordedSpec } from '../plots.ts';
 import { searchShelf } from '../search.ts';
 import { dataFolder } from '../settings.ts';
 import {
@@ -17,6 +18,7 @@ import {
   slugParameter,
   wrongRequest,
 } from './context.ts';
+import { answerPlot, plotFile, tagged } from './plots.ts';
 
 const date = z
   .string()
@@ -231,6 +233,12 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
     const found = await evidenceFor(slug, await c.env.locals.shelf());
     if (!found) throw notFound(`Nothing is known of the claims of "${slug}".`);
     return c.json({ from: found.from, origins: found.origins, ...found.evidence }, 200);
+  });
+  api.get('/papers/:slug/plots/:file', tagged, async (c) => {
+    const { name, format } = plotFile(c.req.param('file'));
+    const spec = await recordedSpec(c.req.param('slug'), name);
+    if (!spec) throw notFound('There is no such plot.');
+    return answerPlot(c, spec, format);
   });
   api.openapi(find, async (c) => {
     const { q, wait, ...options } = c.req.valid('query');

@@ -5,7 +5,6 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import {
   cancelRun,
   createRun,
-  drawPlot,
   followEvents,
   getRun,
   listArtifacts,
@@ -31,6 +30,7 @@ import {
   runParameter,
   wrongRequest,
 } from './context.ts';
+import { answerPlot, plotFile, tagged } from './plots.ts';
 
 const RunRecord = z.looseObject({ id: z.string(), slug: z.string(), status: z.string() }).openapi('Run');
 const shown = (run: Run): z.infer<typeof RunRecord> => ({ ...run });
@@ -167,19 +167,13 @@ export function addRuns(api: OpenAPIHono<Environment>): void {
         await stream.writeSSE({ id: String(record.seq), data: JSON.stringify(record) });
     }) as never;
   });
-  api.get('/runs/:id/plots/:file', async (c) => {
-    const seq = Number(/^(\d{1,9})\.svg$/.exec(c.req.param('file'))?.[1]);
-    const width = Number(c.req.query('width') ?? 640);
-    if (!(width >= 160 && width <= 1600)) throw badRequest('The width of a plot is 160 to 1,600 pixels.');
+  api.get('/runs/:id/plots/:file', tagged, async (c) => {
+    const { name, format } = plotFile(c.req.param('file'));
+    const seq = /^\d{1,9}$/.test(name) ? Number(name) : 0;
     const library = await c.env.locals.shelf();
-    const [record] = Number.isInteger(seq) && seq > 0 ? await readEvents(library, c.req.param('id'), seq - 1, 1) : [];
+    const [record] = seq > 0 ? await readEvents(library, c.req.param('id'), seq - 1, 1) : [];
     if (record?.seq !== seq || record.event.type !== 'plot') throw notFound('There is no such plot.');
-    const svg = await drawPlot(record.event.spec, { width, dark: c.req.query('dark') === '1' });
-    return c.body(svg, 200, {
-      'content-type': 'image/svg+xml',
-      'cache-control': 'private, max-age=31536000, immutable',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'; sandbox",
-    });
+    return answerPlot(c, record.event.spec, format);
   });
   api.get('/runs/:id/artifacts', async (c) => {
     await runOf(c.env.locals, c.req.param('id'));

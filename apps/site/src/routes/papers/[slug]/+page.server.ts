@@ -12,7 +12,9 @@ import {
   RunRequestError,
   uploadLimit,
 } from '@working-papers/runs';
-import { abstractPieces, evidenceFor, formOf, methodOf, plotsOf } from '$lib/server/papers.ts';
+import { stripSentence } from '$lib/format.ts';
+import { abstractPieces, evidenceFor, formOf, methodOf } from '$lib/server/papers.ts';
+import { plotsOf } from '$lib/server/plots.ts';
 import { dataFolder } from '$lib/server/settings.ts';
 import { spaced } from '$lib/values.ts';
 import type { Actions, PageServerLoad } from './$types';
@@ -58,6 +60,10 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
   const again = before && before.slug === paper.slug && !before.experiment && before.action === action;
   return {
     paper,
+    preview: {
+      address: `/papers/${paper.slug}/preview.png`,
+      says: `${paper.title}. ${stripSentence(claims.map(({ evidence }) => evidence.verdict))}`,
+    },
     entered: again ? { ...before.parameters, seed: before.seed } : undefined,
     abstract: abstractPieces(paper.abstract, quotes),
     claims,
@@ -74,14 +80,7 @@ export const load: PageServerLoad = async ({ params, locals, url }) => {
       estimate: await estimated(paper.slug, action, again ? before.parameters : {}, locals.admin),
       uploadLimit: uploadLimit(),
     },
-    plots: plots.map(({ name, caption, setting, svg, lead, spec }) => ({
-      name,
-      caption,
-      setting,
-      svg,
-      lead,
-      rows: rowsOf(spec),
-    })),
+    plots,
     runs: runs.runs.map(
       ({ id, action: what, status, createdAt, startedAt, endedAt, message, experiment, manifest }) => ({
         id,
@@ -119,20 +118,6 @@ async function estimated(
     },
   );
   return Promise.race([asking, pause(150, undefined)]);
-}
-
-/** The inline values behind a plot, as a table; at most 200 rows. */
-function rowsOf(spec: Record<string, unknown>): Record<string, unknown>[] {
-  const found: Record<string, unknown>[] = [];
-  const visit = (node: unknown): void => {
-    if (typeof node !== 'object' || node === null || found.length >= 200) return;
-    const { data } = node as { data?: { values?: unknown } };
-    if (Array.isArray(data?.values))
-      found.push(...(data.values as Record<string, unknown>[]).slice(0, 200 - found.length));
-    for (const child of Object.values(node)) if (child !== data) visit(child);
-  };
-  visit(spec);
-  return found;
 }
 
 export const actions: Actions = {

@@ -2,8 +2,9 @@ import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper } from '@working-papers/library';
 import { built, fieldsOf } from '@working-papers/methods';
 import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun, workersPresent } from '@working-papers/runs';
-import { after, emptyState } from '$lib/run-state.ts';
+import { after, emptyState, type RunState } from '$lib/run-state.ts';
 import { methodOf } from '$lib/server/papers.ts';
+import { type ShownPlot, type Spec, shownPlot } from '$lib/server/plots.ts';
 import { renderMarkdown } from '$lib/server/text.ts';
 import type { Actions, PageServerLoad } from './$types';
 
@@ -11,10 +12,14 @@ export const load: PageServerLoad = async ({ params, locals }) => {
   const library = await locals.shelf();
   const run = await getRun(library, params.id);
   if (!run) error(404, 'There is no such run.');
+  const specs = new Map<number, Spec>();
   let state = emptyState(run.status);
   for (;;) {
     const page = await readEvents(library, run.id, state.last, 500);
-    for (const record of page) state = after(state, record);
+    for (const record of page) {
+      state = after(state, record);
+      if (record.event.type === 'plot') specs.set(record.seq, record.event.spec);
+    }
     if (page.length < 500) break;
   }
   const paper = await getPaper(library, run.slug);
@@ -26,6 +31,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     run,
     state,
     texts,
+    plots: await plotsOf(run.id, state.plots, specs),
     title: paper?.title ?? run.slug,
     command: commandLine(run),
     model: typeof model === 'string' ? model : undefined,
@@ -33,6 +39,18 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     workers: await workersPresent(library),
   };
 };
+
+/** The run's plots by the number of their event; what cannot be drawn has the sentence that says why. */
+async function plotsOf(id: string, plots: RunState['plots'], specs: ReadonlyMap<number, Spec>) {
+  const shown = plots.map(
+    async ({ seq, name, caption, setting }): Promise<[number, ShownPlot | { problem: string }]> => {
+      const words = { name, caption, setting };
+      const drawing = shownPlot(`/api/v1/runs/${id}/plots/${seq}`, specs.get(seq) ?? {}, words);
+      return [seq, await drawing.catch((error: Error) => ({ problem: error.message }))];
+    },
+  );
+  return Object.fromEntries(await Promise.all(shown));
+}
 
 /** Every value that was asked for, under the name that the form gives it; long text is cut. */
 async function askedOf(run: Run): Promise<[string, string][]> {
