@@ -115,7 +115,7 @@ describe('wrong arguments end with 2 and a sentence that names thing, value and 
     [['perplexity'], /--file/],
     [['embed'], /no text to embed/],
     [['runs', 'list', '--status', 'odd'], /"odd".*queued/],
-    [['runs', 'odd'], /odd.*papers runs/],
+    [['runs', 'odd'], /Too many arguments for "list".*papers runs list --help/],
     [['serve', '--port', '99999'], /--port.*"99999".*65535/],
   ];
   it.each(cases)('papers %j', async (words, sentence) => {

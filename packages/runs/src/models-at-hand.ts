@@ -53,6 +53,7 @@ export async function sizeOfModel(
     if (!asking) {
       asking = inspectApart(path, reference);
       inspected.set(key, asking);
+      asking.catch(() => inspected.delete(key));
     }
     return await asking;
   } catch (error) {

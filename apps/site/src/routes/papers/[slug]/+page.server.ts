@@ -120,8 +120,18 @@ async function estimated(
   return Promise.race([asking, pause(150, undefined)]);
 }
 
+/** Bytes of a form; what is longer is uploaded. */
+const formLimit = 1 << 20;
+
 export const actions: Actions = {
   run: async ({ request, params, locals }) => {
+    const length = Number(request.headers.get('content-length') ?? 0);
+    if (length > formLimit)
+      return fail(413, {
+        message: `The form has ${length.toLocaleString('en')} bytes; at most ${formLimit.toLocaleString('en')} are read. Choose a file for the longest field.`,
+        errors: [],
+        entered: undefined,
+      });
     const data = await request.formData();
     const raw: Record<string, string | string[]> = {};
     for (const name of new Set(data.keys())) {
