@@ -121,16 +121,3 @@ export function unitAfter(unit: string | undefined): string {
 /** A paper's value with its unit: behind a number, in brackets behind words ("< 0.9 in most tasks (%)"). */
 export const paperValue = ({ value, unit }: { value: string; unit?: string }): string =>
   unit && !/\d$/.test(value) ? `${value} (${unit})` : `${value}${unitAfter(unit)}`;
-
-/** What a paper is called where there is little room: the name before its colon, else its slug with the capitals that the paper's own words give. */
-export function shortTitle(slug: string, title: string, words = title): string {
-  const name = title.split(/[:?]/)[0]!.trim();
-  if (name.length <= 21 && title.length > name.length) return name;
-  const said = slug
-    .split('-')
-    .map((word) =>
-      new RegExp(`\\b${word.toUpperCase()}s?\\b`).test(words) && word.length <= 5 ? word.toUpperCase() : word,
-    )
-    .join(' ');
-  return said.replace(/^./, (letter) => letter.toUpperCase());
-}

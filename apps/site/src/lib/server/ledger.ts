@@ -3,7 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { type LedgerClaim, type Library, listClaims } from '@working-papers/library';
 import { loadDescriptors } from '@working-papers/methods';
 import type { ClaimEvidence, Rule, Value } from '@working-papers/methods/contract';
-import { shortTitle, type Verdict } from '../format.ts';
+import type { Verdict } from '../format.ts';
+import { shortTitle } from '../short-titles.ts';
 import { inRuleOrder, spaced } from '../values.ts';
 
 export const verdicts = ['holds', 'partly', 'does not hold here', 'not tested'] as const;
@@ -148,13 +149,7 @@ export const shelfOf = (rows: readonly LedgerRow[]): { family: string; papers: S
     papers: grouped(claims, ({ slug }) => slug).map(([slug, own]) => ({
       slug,
       title: own[0]!.title,
-      short: shortOf(own),
+      short: shortTitle(slug, own[0]!.title),
       claims: own.map(({ verdict }) => ({ verdict })),
     })),
   }));
-
-/** The short name of the paper that made these claims. */
-export const shortOf = (claims: readonly LedgerRow[]): string => {
-  const { slug, title } = claims[0]!;
-  return shortTitle(slug, title, `${title} ${claims.map(({ statement }) => statement).join(' ')}`);
-};

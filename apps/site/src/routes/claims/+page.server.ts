@@ -1,5 +1,6 @@
 import { error, redirect } from '@sveltejs/kit';
-import { filtered, LedgerQuery, ledger, shelfOf, shortOf, sorts, verdicts } from '$lib/server/ledger.ts';
+import { filtered, LedgerQuery, ledger, shelfOf, sorts, verdicts } from '$lib/server/ledger.ts';
+import { shortTitle } from '$lib/short-titles.ts';
 import type { PageServerLoad } from './$types';
 
 const pageSize = 50;
@@ -34,8 +35,6 @@ export const load: PageServerLoad = async ({ locals, url }) => {
   const found = filtered(rows, read.data);
   const pages = Math.max(1, Math.ceil(found.length / pageSize));
   const page = Math.max(1, Math.min(pages, Math.trunc(Number(address.get('page'))) || 1));
-  const own = new Map(rows.map((row) => [row.slug, row]));
-  const shorts = new Map([...own.keys()].map((slug) => [slug, shortOf(rows.filter((row) => row.slug === slug))]));
   return {
     filters: read.data,
     wanted,
@@ -45,7 +44,7 @@ export const load: PageServerLoad = async ({ locals, url }) => {
     found: found.length,
     claims: found.slice((page - 1) * pageSize, page * pageSize).map((row) => ({
       slug: row.slug,
-      short: shorts.get(row.slug)!,
+      short: shortTitle(row.slug, row.title),
       id: row.id,
       statement: row.statement,
       measure: row.measure,

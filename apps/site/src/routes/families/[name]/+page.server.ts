@@ -2,7 +2,8 @@ import { error } from '@sveltejs/kit';
 import { families, listPapers } from '@working-papers/library';
 import type { PaperValue } from '@working-papers/methods/contract';
 import { familyTexts } from '$lib/families.ts';
-import { filtered, ledger, shortOf } from '$lib/server/ledger.ts';
+import { filtered, ledger } from '$lib/server/ledger.ts';
+import { shortTitle } from '$lib/short-titles.ts';
 import type { PageServerLoad } from './$types';
 
 export const load: PageServerLoad = async ({ params, locals }) => {
@@ -29,7 +30,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
       .filter(({ verdict, here }) => verdict !== 'not tested' && here.value !== undefined)
       .map((row) => ({
         slug: row.slug,
-        short: shortOf(own.filter(({ slug }) => slug === row.slug)),
+        short: shortTitle(row.slug, row.title),
         id: row.id,
         statement: row.statement,
         measure: row.measure,

@@ -1,6 +1,7 @@
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper } from '@working-papers/library';
-import { built, fieldsOf } from '@working-papers/methods';
+import { built, fieldsOf, verdict } from '@working-papers/methods';
+import type { Rule, Verdict } from '@working-papers/methods/contract';
 import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun, workersPresent } from '@working-papers/runs';
 import { after, emptyState, type RunState } from '$lib/run-state.ts';
 import { methodOf } from '$lib/server/papers.ts';
@@ -36,6 +37,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     command: commandLine(run),
     model: typeof model === 'string' ? model : undefined,
     asked: await askedOf(run),
+    claims: await judged(run, state.evidence),
     workers: await workersPresent(library),
   };
 };
@@ -50,6 +52,21 @@ async function plotsOf(id: string, plots: RunState['plots'], specs: ReadonlyMap<
     },
   );
   return Object.fromEntries(await Promise.all(shown));
+}
+
+/** The rule of each claim that the run measured, and the verdict that its values give. */
+async function judged(
+  run: Run,
+  evidence: RunState['evidence'],
+): Promise<Record<string, { rule?: Rule; verdict: Verdict }>> {
+  const method = await methodOf(run.slug);
+  const rules = new Map(method?.claims.map(({ id, rule }) => [id, rule]));
+  return Object.fromEntries(
+    evidence.map(({ claim, values, stage }) => {
+      const rule = rules.get(claim);
+      return [claim, { rule, verdict: verdict(rule, values, stage) }];
+    }),
+  );
 }
 
 /** Every value that was asked for, under the name that the form gives it; long text is cut. */
