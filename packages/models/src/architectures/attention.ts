@@ -51,16 +51,16 @@ export const cachedAttention: Attention = (input) => {
  * begin at 0, and the scores exist one head at a time.
  */
 export const promptAttention: Attention = (input) => {
-  const { config, positions } = input;
-  if (input.cache || input.mask || positions.bias || !(positions.tables || !positions.rotate)) {
-    throw new Error('promptAttention takes rotary tables or no positions, and neither cache, mask nor bias.');
+  const { config, positions, positionIds } = input;
+  if (!positionIds || input.cache || input.mask || positions.bias || !(positions.tables || !positions.rotate)) {
+    throw new Error('promptAttention takes position ids, rotary tables or none, and neither cache, mask nor bias.');
   }
-  const length = reshape(cast(dimensionOf(input.qkv, 1), 'int32'), [1]);
+  const { last, total } = lengthsOf(positionIds);
   const result = groupQueryAttention(
     {
       query: input.qkv,
-      sequenceLengths: sub(length, 1),
-      totalLength: length,
+      sequenceLengths: last,
+      totalLength: total,
       cos: positions.tables?.cos,
       sin: positions.tables?.sin,
     },
@@ -68,6 +68,19 @@ export const promptAttention: Attention = (input) => {
   );
   return { output: result.output, key: result.presentKey, value: result.presentValue };
 };
+
+const lengths = new WeakMap<Tensor, { last: Tensor; total: Tensor }>();
+
+/** Tokens of one row, and that less one, as the fused kernel wants them; computed once for all layers. */
+function lengthsOf(positionIds: Tensor): { last: Tensor; total: Tensor } {
+  let known = lengths.get(positionIds);
+  if (!known) {
+    const total = reshape(cast(dimensionOf(positionIds, 1), 'int32'), [1]);
+    known = { last: sub(total, 1), total };
+    lengths.set(positionIds, known);
+  }
+  return known;
+}
 
 /** Softmax attention in plain operations, under any mask: gradients flow, every step can be seen. */
 export const denseAttention: Attention = (input) => {

@@ -4,7 +4,7 @@ import type { Attention } from './parts.ts';
 
 /** Where the segments of packed rows lie, as inputs of a graph; a segment is a stretch of a row that sees itself alone. */
 export interface SegmentInputs {
-  /** For each segment int64 `[length.N]`: the places row * sequence + token that are its tokens, in order. */
+  /** For each segment int64 `[1, length.N]`: the places row * sequence + token that are its tokens, in order. */
   readonly places: readonly Tensor[];
   /** int64 `[rows, sequence]`: where each place stands among the segments laid end to end; any number for one outside of all. */
   readonly order: Tensor;
@@ -13,16 +13,17 @@ export interface SegmentInputs {
 /** Inputs `segment.N` and `order` for so many segments. */
 export function segmentInputs(count: number): SegmentInputs {
   return {
-    places: Array.from({ length: count }, (_, segment) => input(`segment.${segment}`, 'int64', [`length.${segment}`])),
+    places: Array.from({ length: count }, (_, segment) =>
+      input(`segment.${segment}`, 'int64', [1, `length.${segment}`]),
+    ),
     order: input('order', 'int64', ['rows', 'sequence']),
   };
 }
 
 /** Tokens `[rows, sequence, width]` as `[1, length, width]` a segment. */
 export function takeSegments(tokens: Tensor, { places }: SegmentInputs): Tensor[] {
-  const width = tokens.shape[2]!;
-  const flat = reshape(tokens, [-1, width]);
-  return places.map((at) => reshape(gather(flat, at, 0), [1, at.shape[0]!, width]));
+  const flat = reshape(tokens, [-1, tokens.shape[2]!]);
+  return places.map((at) => gather(flat, at, 0));
 }
 
 /** What was computed a segment, `[1, length, width]` each, back at its places: `[rows, sequence, width]`. */
@@ -36,7 +37,7 @@ export function returnSegments(parts: readonly Tensor[], { order }: SegmentInput
  * `[1, kvHeads, sum of lengths, headDim]`, the segments end to end.
  */
 export function segmentedAttention(within: Attention, segments: SegmentInputs): Attention {
-  const positions = segments.places.map((at) => unsqueeze(range(0, at.shape[0]!), [0]));
+  const positions = segments.places.map((at) => unsqueeze(range(0, at.shape[1]!), [0]));
   return (whole) => {
     const { config } = whole;
     const parts = takeSegments(whole.qkv, segments).map((qkv, segment) =>

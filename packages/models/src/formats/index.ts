@@ -9,6 +9,9 @@ export {
   parseSafetensorsHeader,
   parseShardIndex,
   type SafetensorsEntry,
+  type SafetensorsTensor,
+  safetensorsFile,
+  safetensorsHeader,
   safetensorsHeaderLength,
 } from './safetensors.ts';
 export type {

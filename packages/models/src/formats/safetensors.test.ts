@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from './format-error.ts';
-import { parseSafetensorsHeader, parseShardIndex, safetensorsHeaderLength } from './safetensors.ts';
+import {
+  parseSafetensorsHeader,
+  parseShardIndex,
+  type SafetensorsTensor,
+  safetensorsFile,
+  safetensorsHeader,
+  safetensorsHeaderLength,
+} from './safetensors.ts';
 
 /** A safetensors file by the format's description: length, JSON, data. */
 function file(header: unknown, dataBytes: number): { header: Uint8Array; size: number } {
@@ -128,6 +135,73 @@ describe('safetensors header', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('a safetensors file that is written', () => {
+  const written = async (tensors: readonly SafetensorsTensor[], metadata?: Record<string, string>) => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of safetensorsFile(tensors, metadata)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  };
+  const widths = { F32: 4, I64: 8, U8: 1, BF16: 2 } as const;
+
+  it('reads back as it was, whatever names, types and shapes', async () => {
+    const one = fc.record({
+      name: fc.string({ minLength: 1, maxLength: 12, unit: 'binary' }).filter((name) => name !== '__metadata__'),
+      type: fc.constantFrom(...(Object.keys(widths) as (keyof typeof widths)[])),
+      shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
+      fill: fc.integer({ min: 0, max: 255 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(one, { selector: ({ name }) => name.toWellFormed(), maxLength: 6 }),
+        fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }),
+        async (list, metadata) => {
+          const tensors = list.map(({ name, type, shape, fill }) => {
+            const bytes = new Uint8Array(shape.reduce((a, b) => a * b, 1) * widths[type]).fill(fill);
+            return { name: name.toWellFormed(), type, shape, bytes: async () => bytes };
+          });
+          const file = await written(tensors, metadata);
+          const length = safetensorsHeaderLength(file.subarray(0, 8), file.byteLength);
+          expect(length % 8).toBe(0);
+          const read = parseSafetensorsHeader(file.subarray(8, 8 + length), file.byteLength);
+          expect({ ...read.metadata }).toEqual(JSON.parse(JSON.stringify(metadata)));
+          for (const { name, type, shape, bytes } of tensors) {
+            const entry = read.entries.find((other) => other.name === name)!;
+            expect({ type: entry.type, shape: entry.shape }).toEqual({ type, shape });
+            expect(file.subarray(entry.start, entry.end).equals(await bytes())).toBe(true);
+          }
+        },
+      ),
+      { seed: 3, numRuns: 200 },
+    );
+  });
+
+  it('has nothing in memory but the tensor whose turn it is', async () => {
+    const asked: string[] = [];
+    const tensor = (name: string) => ({
+      name,
+      type: 'U8' as const,
+      shape: [2],
+      bytes: async () => {
+        asked.push(name);
+        return Uint8Array.of(1, 2);
+      },
+    });
+    const file = safetensorsFile([tensor('a'), tensor('b')]);
+    await file.next();
+    expect(asked).toEqual([]);
+    await file.next();
+    expect(asked).toEqual(['a']);
+  });
+
+  it('is refused with a sentence', async () => {
+    const a = { name: 'a', type: 'F32' as const, shape: [2], bytes: async () => new Uint8Array(4) };
+    expect(() => safetensorsHeader([a, a])).toThrow(/Two tensors are named "a"/);
+    expect(() => safetensorsHeader([{ ...a, name: '__metadata__' }])).toThrow(/the format uses that name/);
+    expect(() => safetensorsHeader([{ ...a, shape: [1.5] }])).toThrow(/dimension 1.5/);
+    await expect(written([a])).rejects.toThrow(/takes 8 bytes; 4 were given/);
   });
 });
 

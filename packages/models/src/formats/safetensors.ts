@@ -1,6 +1,6 @@
 import { byteLengthOf, elementCount, isPlainType, show } from './element-types.ts';
 import { FormatError } from './format-error.ts';
-import type { PlainType } from './types.ts';
+import type { PlainType, WeightTensor } from './types.ts';
 
 /** One tensor of a safetensors file; its bytes are `[start, end)` of the file. */
 export interface SafetensorsEntry {
@@ -175,4 +175,57 @@ function isOffset(value: unknown): value is number {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A tensor to be written: its bytes, little-endian, are asked for when its turn comes. */
+export type SafetensorsTensor = Pick<WeightTensor, 'name' | 'shape' | 'bytes'> & { readonly type: PlainType };
+
+/**
+ * The beginning of a safetensors file, length and header, for tensors whose bytes follow end to end in this order. The header is
+ * padded so that the bytes begin at a multiple of 8. Throws a sentence for a name that occurs twice and a header over 100 MB.
+ */
+export function safetensorsHeader(
+  tensors: readonly Omit<SafetensorsTensor, 'bytes'>[],
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  const header: Record<string, unknown> = Object.create(null);
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  let end = 0;
+  for (const { name, type, shape } of tensors) {
+    if (name === '__metadata__')
+      throw new FormatError('No tensor can be named __metadata__; the format uses that name.');
+    if (name in header) throw new FormatError(`Two tensors are named ${show(name)}; names are used once.`);
+    const begin = end;
+    end += byteLengthOf(type, elementCount(shape, name));
+    header[name] = { dtype: type, shape, data_offsets: [begin, end] };
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.byteLength / 8) * 8;
+  if (length > longestHeader) {
+    throw new FormatError(
+      `The safetensors header is ${length} bytes long; the limit is ${longestHeader}. Write fewer tensors.`,
+    );
+  }
+  const bytes = new Uint8Array(8 + length).fill(' '.charCodeAt(0));
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+/** The pieces of a safetensors file, in order: the header, then each tensor's bytes, one tensor in memory at a time. */
+export async function* safetensorsFile(
+  tensors: readonly SafetensorsTensor[],
+  metadata: Record<string, string> = {},
+): AsyncGenerator<Uint8Array> {
+  yield safetensorsHeader(tensors, metadata);
+  for (const { name, type, shape, bytes } of tensors) {
+    const piece = await bytes();
+    const expected = byteLengthOf(type, elementCount(shape, name));
+    if (piece.byteLength !== expected) {
+      throw new FormatError(
+        `Tensor ${show(name)} of type ${type} and shape [${shape.join(', ')}] takes ${expected} bytes; ${piece.byteLength} were given.`,
+      );
+    }
+    yield piece;
+  }
 }

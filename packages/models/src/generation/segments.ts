@@ -58,12 +58,12 @@ export function laySegments(
       positions[place] = BigInt(token - start);
       order[place] = BigInt(length + token - start);
     }
-    inputs[`segment.${index}`] = { dtype: 'int64', shape: [places.length], data: places };
+    inputs[`segment.${index}`] = { dtype: 'int64', shape: [1, places.length], data: places };
     offsets.push(length);
     length += places.length;
   }
   for (let index = segments.length; index < count; index++, length++) {
-    inputs[`segment.${index}`] = { dtype: 'int64', shape: [1], data: BigInt64Array.of(0n) };
+    inputs[`segment.${index}`] = { dtype: 'int64', shape: [1, 1], data: BigInt64Array.of(0n) };
   }
   inputs.order = { dtype: 'int64', shape: [rows, sequence], data: order };
   return {

@@ -4,6 +4,7 @@ import type { DecoderModel, Model } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { packTogether } from './batches.ts';
+import { cacheBytes, openCacheFile } from './caches.ts';
 import { measure } from './measure.ts';
 import type { PrepackingParameters } from './parameters.ts';
 import { packingPlot, speedPlot, strategyTable } from './plots.ts';
@@ -25,6 +26,7 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
   });
   if (computed.every((ids) => ids.length === 0))
     throw new Error('Every prompt is a single token, so there is nothing to prefill. Give longer prompts.');
+  checkCaches(model, prompts, parameters);
   const measured = await measure(
     model,
     computed,
@@ -77,7 +79,8 @@ export async function run(parameters: PrepackingParameters, context: RunContext)
     `strategy,round,seconds,rows,slots,tokens\n${measured.flatMap((m) => m.seconds.map((s, r) => `${m.strategy},${r + 1},${s},${m.rows},${m.slots},${m.tokens}\n`)).join('')}`,
   );
   await prove(model, computed, parameters, context);
-  if (model.kind === 'decoder' && parameters.maxNew > 0) await continueAll(model, prompts, parameters, context);
+  if (model.kind === 'decoder' && (parameters.maxNew > 0 || parameters.saveCaches > 0))
+    await useCaches(model, prompts, parameters, context);
 }
 
 const packingOf = ({ packing, capacityFactor, packingSeconds }: PrepackingParameters) => ({
@@ -168,41 +171,68 @@ async function prove(
   });
 }
 
-async function continueAll(
+/** Throws before anything is computed when the caches cannot be saved as asked. */
+function checkCaches(model: Model, prompts: readonly Prompt[], { saveCaches }: PrepackingParameters): void {
+  if (saveCaches === 0) return;
+  if (model.kind !== 'decoder')
+    throw new Error(`${model.reference} is an encoder and has no caches. Leave --save-caches out.`);
+  const megabytes = Math.ceil(
+    cacheBytes(
+      model,
+      prompts.map(({ ids }) => ids),
+    ) / 1e6,
+  );
+  if (megabytes > saveCaches)
+    throw new Error(
+      `The caches of ${prompts.length} prompts take ${megabytes} MB and --save-caches allows ${saveCaches}. Raise it to ${megabytes}, or give fewer prompts.`,
+    );
+}
+
+/** Prefills every batch once more, packed, and gives its caches to whoever wants them: the file, the continuations. */
+async function useCaches(
   model: DecoderModel,
   prompts: readonly Prompt[],
   parameters: PrepackingParameters,
   context: RunContext,
 ): Promise<void> {
-  const sink = context.write('generations.jsonl', 'application/jsonl');
+  const { attention, maxNew } = parameters;
+  const file =
+    parameters.saveCaches > 0
+      ? await openCacheFile(
+          model,
+          prompts.map(({ ids }) => ids),
+          context,
+        )
+      : undefined;
+  const generations = maxNew > 0 ? context.write('generations.jsonl', 'application/jsonl') : undefined;
   const shown: (string | number)[][] = [];
   for (let at = 0; at < prompts.length; at += parameters.batch) {
     const batch = prompts.slice(at, at + parameters.batch);
     const prefixes = batch.map(({ ids }) => ids.slice(0, -1));
     const plan = await packedPlan(prefixes, parameters);
-    const { attention } = parameters;
-    const caches = await prefillPlan(model, plan, prefixes, { attention, signal: context.signal });
-    const tokens = await continueGreedily(
-      model,
-      batch.map(({ ids }) => ids),
-      batch.map((_, i) => caches.get(i)),
-      parameters.maxNew,
-      context.signal,
-    );
-    for (const [i, { text }] of batch.entries()) {
-      const continuation = model.tokenizer.decode(tokens[i]!);
-      await sink.write(`${JSON.stringify({ prompt: text, continuation, tokens: tokens[i] })}\n`);
-      if (shown.length < 20) shown.push([text.length > 80 ? `${text.slice(0, 79)}…` : text, continuation]);
+    const found = await prefillPlan(model, plan, prefixes, { attention, signal: context.signal });
+    const caches = batch.map((_, i) => found.get(i));
+    await file?.append(caches);
+    if (generations) {
+      const ids = batch.map((prompt) => prompt.ids);
+      const tokens = await continueGreedily(model, ids, caches, maxNew, context.signal);
+      for (const [i, { text }] of batch.entries()) {
+        const continuation = model.tokenizer.decode(tokens[i]!);
+        await generations.write(`${JSON.stringify({ prompt: text, continuation, tokens: tokens[i] })}\n`);
+        if (shown.length < 20) shown.push([text.length > 80 ? `${text.slice(0, 79)}…` : text, continuation]);
+      }
     }
     context.emit({
       type: 'progress',
-      done: Math.min(at + batch.length, prompts.length),
+      done: at + batch.length,
       total: prompts.length,
       unit: 'prompts',
-      message: 'Continuing from the unpacked caches',
+      message: generations ? 'Continuing from the unpacked caches' : 'Saving the unpacked caches',
     });
   }
-  await sink.close();
+  await file?.close();
+  if (!generations) return;
+  await generations.close();
   context.emit({
     type: 'table',
     name: 'continuations',

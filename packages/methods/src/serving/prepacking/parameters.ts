@@ -82,6 +82,12 @@ export const parameters = z.strictObject({
     description: 'Prompts (first, middle and last of the rows) whose caches are compared with a prefill of their own.',
     unit: 'prompts',
   }),
+  saveCaches: z.int().min(0).max(65_536).default(0).meta({
+    title: 'Save caches',
+    description:
+      'Writes the caches of all prompts as caches.safetensors, if they take at most so much; 0 writes none. Decoders only.',
+    unit: 'MB',
+  }),
   maxNew: z.int().min(0).max(256).default(8).meta({
     title: 'New tokens',
     description: 'Greedy tokens that every prompt is continued by from its unpacked cache.',
