@@ -130,9 +130,9 @@ export default {
       statement: 'The decoders add 0.4 % to the area of a GPU.',
       measure: 'decoder area',
       paper: {
-        value: '0.250 (4-bit) + 0.166 (8-bit)',
+        value: '0.250 + 0.166',
         unit: '% of an RTX 2080 Ti die',
-        setting: '22 nm synthesis',
+        setting: '4-bit and 8-bit decoders, 22 nm synthesis',
         source: 'third party',
         where: 'digest',
       },
