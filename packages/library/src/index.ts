@@ -9,6 +9,7 @@
  */
 export { type Connection, type Library, libraryStatus, type OpenLibraryOptions, openLibrary } from './database/open.ts';
 export { startOwner } from './database/owner-process.ts';
+export { isDay } from './days.ts';
 export {
   type EncoderProcessOptions,
   encoderClient,
