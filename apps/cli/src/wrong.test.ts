@@ -211,7 +211,16 @@ describe('the process itself', () => {
     const file = join(folder, 'short.txt');
     const surroundings: [string[], Record<string, string>, RegExp][] = [
       [['runs', 'list'], { WORKING_PAPERS_DATA: file }, /short.txt.*WORKING_PAPERS_DATA/],
-      [['runs', 'list'], { WORKING_PAPERS_DATA: '/proc/nowhere' }, /\/proc\/nowhere.*WORKING_PAPERS_DATA/],
+      [
+        ['runs', 'list'],
+        { WORKING_PAPERS_DATA: join(file, 'below') },
+        /below cannot be used: a file stands on the way/,
+      ],
+      [
+        ['runs', 'list'],
+        { WORKING_PAPERS_DATA: '/proc/nowhere' },
+        /\/proc\/nowhere cannot be used.*WORKING_PAPERS_DATA/,
+      ],
       [['serve'], { WORKING_PAPERS_DATA: file }, /short.txt.*WORKING_PAPERS_DATA/],
       [
         ['runs', 'list'],
