@@ -131,7 +131,7 @@ export function expectSentence(error: unknown): void {
 
 export function expectSentenceText(text: string): void {
   expect(text).toMatch(/^\S.*[.?!)]\s*$/s);
-  expect(text).not.toMatch(/\n\s+at |Cannot read prop|is not a function|is not iterable|undefined \(|call stack/);
+  expect(text).not.toMatch(/\n\s+at |^Cannot read|^\S+ is not (a function|iterable)|^Maximum call stack/);
   expect(text.length).toBeLessThan(2_000);
 }
 

@@ -115,7 +115,6 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
         await answerOrSentence(100_000, async () => {
           const checkpoint = await openCheckpoint(place);
           for (const tensor of checkpoint.tensors.values()) await tensor.bytes();
-          await checkpoint.close();
         });
         await answerOrSentence(100_000, async () => {
           const model = await openModel(place, { threads: 1 });

@@ -27,7 +27,23 @@ process.env.ORIGIN = process.env.PUBLIC_URL;
 process.env.BODY_SIZE_LIMIT ??= 'Infinity';
 
 const { handler } = await import('./build/handler.js');
-const server = createServer(handler);
+/** What no route can read: `%ff` is no text, and the database keeps no NUL. */
+function isReadable(url) {
+  try {
+    const query = url.indexOf('?');
+    decodeURIComponent(query < 0 ? url : url.slice(0, query));
+    return !url.includes('%00');
+  } catch {
+    return false;
+  }
+}
+const unreadable = 'The address holds what is no text: a percent sign without its two digits, broken UTF-8, or a NUL.';
+const server = createServer((request, response) => {
+  if (isReadable(request.url)) return handler(request, response);
+  const isApi = request.url.startsWith('/api/');
+  response.writeHead(400, { 'content-type': isApi ? 'application/json' : 'text/plain; charset=utf-8' });
+  response.end(isApi ? JSON.stringify({ error: unreadable }) : `${unreadable}\n`);
+});
 server.on('error', (error) => {
   fail(
     error.code === 'EADDRINUSE'

@@ -1,10 +1,11 @@
 /** Commands and their arguments: one way to make a command, one way to read a number, a reference, a text. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { parseReference } from '@working-papers/models';
+import { flagName, RunRequestError } from '@working-papers/runs';
 import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import { UsageError, usageError } from './problems.ts';
 
@@ -42,7 +43,7 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
-    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+    const range = most < Number.MAX_SAFE_INTEGER || value > most ? `from ${least} to ${most}` : `of at least ${least}`;
     throw new InvalidArgumentError(`Give a whole number ${range}.`);
   };
 }
@@ -72,10 +73,23 @@ export const weightsOption = (otherwise: string): Option =>
     'q8',
   ]);
 
+/** A refused run request as wrong arguments: the fields at fault, named as flags. */
+export function asUsage(error: unknown): never {
+  if (!(error instanceof RunRequestError)) throw error;
+  const sentences = error.errors.map(({ field, message }) =>
+    message.startsWith(`${field} `) ? `--${flagName(field)}${message.slice(field.length)}` : message,
+  );
+  throw new UsageError(sentences.length > 0 ? sentences.join('\n') : error.message);
+}
+
+/** Whether something that is a folder stands there. */
+export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
 /** The text of a file, or of standard input for "-". A file that is not there is a wrong argument. */
 export async function textOf(path: string, flag: string): Promise<string> {
   if (path === '-') return readAll(process.stdin);
   if (!existsSync(path)) throw new UsageError(`There is no file "${path}" (${flag}). Give a file that exists, or "-".`);
+  if (isFolder(path)) throw new UsageError(`"${path}" (${flag}) is a folder. Give a file, or "-".`);
   try {
     return await readFile(resolve(path), 'utf8');
   } catch (error) {

@@ -5,7 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { actionsOf, type Field, fieldsOf, type Method, type Raw } from '@working-papers/methods';
 import { flagName } from '@working-papers/runs';
 import { Command, Option } from 'commander';
-import { examplesText, jsonOption, repeated, sentenceErrors, wholeNumber } from './arguments.ts';
+import { examplesText, isFolder, jsonOption, repeated, sentenceErrors, wholeNumber } from './arguments.ts';
 import { UsageError } from './problems.ts';
 
 /** What every run takes besides its method's own parameters. */
@@ -141,6 +141,10 @@ async function ownInput(field: Field, value: unknown): Promise<unknown> {
   if (field.kind === undefined || typeof value !== 'string') return value;
   if (value === '-' && field.kind !== 'model') return readAll(process.stdin);
   if (field.kind === 'text' || value.includes('\n')) return value;
+  if (field.kind !== 'model' && isFolder(value))
+    throw new UsageError(
+      `"${value}" (--${flagName(field.name)}) is a folder. Give a .txt, .jsonl or .csv file, or text.`,
+    );
   if (existsSync(value)) return resolve(value);
   if (field.kind !== 'model' && /\.(txt|jsonl|csv)$/i.test(value)) {
     throw new UsageError(`There is no file "${value}" (--${flagName(field.name)}). Give a file that exists, or text.`);

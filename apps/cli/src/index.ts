@@ -17,20 +17,23 @@ import { exitCodeOf, Shown } from './problems.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
-/** Runs the command line and ends the process: 0 done, 1 failed, 2 wrong arguments. */
+/** Runs the command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const terminal = createTerminal();
-  let code = 0;
-  try {
-    await createProgram(terminal).parseAsync(argv as string[]);
-    code = Number(process.exitCode ?? 0);
-  } catch (error) {
-    terminal.endProgress();
-    code = exitCodeOf(error);
-    if (!(error instanceof Shown)) tell(terminal, error);
-  }
+  const code = await execute(argv, createTerminal());
   // Native libraries and idle connections would keep the process a while.
   process.stdout.write('', () => process.exit(code));
+}
+
+/** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong arguments. */
+export async function execute(argv: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await createProgram(terminal).parseAsync(argv as string[]);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    terminal.endProgress();
+    if (!(error instanceof Shown)) tell(terminal, error);
+    return exitCodeOf(error);
+  }
 }
 
 function tell(terminal: Terminal, error: unknown): void {

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { importPage, libraryStatus, startEncoder, startOwner } from '@working-papers/library';
+import { importPage, libraryStatus, makeDataFolder, startEncoder, startOwner } from '@working-papers/library';
 import { registerMethods } from '@working-papers/runs';
 import { CommandError } from './problems.ts';
 import { cloneFolder, databaseUrl, dataFolder, seedPage } from './settings.ts';
@@ -31,7 +31,7 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const port = options.port ?? portOf(process.env.PORT) ?? defaultPort;
   await refuseTakenPort(port);
   const folder = dataFolder();
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder);
   const children = new Children(terminal);
   try {
     if (databaseUrl() === undefined) {

@@ -16,11 +16,15 @@ function isKey(given: string | undefined): boolean {
   return ours.length === theirs.length && timingSafeEqual(ours, theirs);
 }
 
-const refuse = (sentence: string) =>
-  new Response(`${sentence}\n`, { status: 403, headers: { 'content-type': 'text/plain; charset=utf-8' } });
+/** JSON under /api, as every answer there; text elsewhere. */
+const refuser = (path: string) => (sentence: string) =>
+  path.startsWith('/api/')
+    ? Response.json({ error: sentence }, { status: 403 })
+    : new Response(`${sentence}\n`, { status: 403, headers: { 'content-type': 'text/plain; charset=utf-8' } });
 
 export const handle: Handle = async ({ event, resolve }) => {
   const { request, url, cookies } = event;
+  const refuse = refuser(url.pathname);
   const host = request.headers.get('host') ?? '';
   // A Host taken on trust would let a page elsewhere reach this machine under a name of its own.
   if (host !== home.host) {
@@ -59,9 +63,14 @@ export const handle: Handle = async ({ event, resolve }) => {
   return response;
 };
 
+/** What SvelteKit itself refuses. */
+const sentences: Record<number, string> = {
+  404: 'There is no such page.',
+  405: 'This page takes no form.',
+  415: 'The form came in an encoding that pages do not read.',
+};
+
 export const handleError: HandleServerError = ({ error, event, status }) => {
-  if (status !== 404) console.error(`${event.request.method} ${event.url.pathname}:`, error);
-  return {
-    message: status === 404 ? 'There is no such page.' : 'Something went wrong here; the log of the site says what.',
-  };
+  if (status >= 500) console.error(`${event.request.method} ${event.url.pathname}:`, error);
+  return { message: sentences[status] ?? 'Something went wrong here; the log of the site says what.' };
 };

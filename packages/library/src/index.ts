@@ -7,8 +7,10 @@
  * const { results } = await search(library, 'make batches of prompts of uneven length faster', {});
  * ```
  */
+export { makeDataFolder } from './database/data-folder.ts';
 export { type Connection, type Library, libraryStatus, type OpenLibraryOptions, openLibrary } from './database/open.ts';
 export { startOwner } from './database/owner-process.ts';
+export { isDay } from './days.ts';
 export {
   type EncoderProcessOptions,
   encoderClient,

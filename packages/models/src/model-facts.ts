@@ -16,6 +16,6 @@ export interface ModelFacts {
   graphWeights: WeightSource;
   runtime: Runtime;
   notes: readonly string[];
-  /** Closes the files, and the runtime where it was made for this model. */
+  /** Closes the runtime where it was made for this model. */
   close(): void;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { checkedName } from './names.ts';
 import type { ArtifactRecord, Database } from './types.ts';
 
-/** Where a run keeps its files: `artifacts/` and `output.log`. */
+/** Where a run keeps its files. */
 export function runFolder(dataFolder: string, run: string): string {
   return join(dataFolder, 'runs', checkedName(run));
 }

@@ -29,6 +29,8 @@ export async function createRun(library: Database, request: RunRequest): Promise
     ]);
   }
   const parameters = request.experiment ? {} : checkedParameters(method, request);
+  for (const [field, value] of Object.entries({ ...parameters, stage: request.stage ?? '' }))
+    checkStorable(field, value);
   const seed = checkedSeed(request.seed);
   const limits = checkedLimits(request.limits ?? {});
   const action = typeof parameters.action === 'string' ? parameters.action : undefined;
@@ -116,6 +118,17 @@ export function checkedParameters(
   if (parsed.ok) return parsed.value;
   const sentences = parsed.errors.map(({ message }) => message);
   throw new RunRequestError(sentences.join('\n'), parsed.errors);
+}
+
+/** Postgres stores neither NUL nor half a character. */
+function checkStorable(field: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null) {
+    for (const [key, part] of Object.entries(value)) for (const inside of [key, part]) checkStorable(field, inside);
+  } else if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) {
+    const what = value.includes('\0') ? 'a NUL character (U+0000)' : 'half a character (a lone UTF-16 surrogate)';
+    const message = `${field} holds ${what}, which cannot be kept: give plain text.`;
+    throw new RunRequestError(`The parameter ${message}`, [{ field, message }]);
+  }
 }
 
 function checkedSeed(seed: number | undefined): number {

@@ -1,5 +1,5 @@
 /** The `runs` table read: one run, lists, counts. */
-import type { Database, Limits, Manifest, Run, RunStatus } from './types.ts';
+import { type Database, type Limits, type Manifest, type Run, RunRequestError, type RunStatus } from './types.ts';
 
 /** The columns of `runs` as Postgres gives them. */
 export interface RunRow {
@@ -67,7 +67,7 @@ export interface ListRunsOptions {
   cursor?: string;
 }
 
-/** Runs, newest first; `next` is there when there are more. Throws on a cursor that no page gave. */
+/** Runs, newest first; `next` is there when there are more. Throws RunRequestError on a cursor that no page gave. */
 export async function listRuns(
   library: Database,
   options: ListRunsOptions = {},
@@ -75,7 +75,7 @@ export async function listRuns(
   const limit = Math.min(100, Math.max(1, Math.trunc(options.limit ?? 50)));
   const after = options.cursor === undefined ? undefined : readCursor(options.cursor);
   const { rows } = await library.pool.query<RunRow & { created_text: string }>(
-    `select *, created_at::text as created_text from runs
+    `select *, to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_text from runs
      where ($1::text is null or slug = $1)
        and ($2::text is null or status = $2)
        and ($3::timestamptz is null or (created_at, id) < ($3::timestamptz, $4::text))
@@ -105,8 +105,10 @@ function writeCursor(at: string, id: string): string {
 
 function readCursor(cursor: string): { at: string; id: string } {
   try {
-    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    if (typeof at === 'string' && typeof id === 'string' && !Number.isNaN(Date.parse(at))) return { at, id };
+    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, string];
+    // To the millisecond and back: what Postgres would refuse (31 February) does not come back the same.
+    const isTime = /^[1-9]\d{3}-.{19}\d{3}Z$/.test(at) && new Date(at).toISOString().slice(0, 23) === at.slice(0, 23);
+    if (isTime && /^[\w-]{1,80}$/.test(id)) return { at, id };
   } catch {}
-  throw new RangeError(`"${cursor}" is not a cursor of a list of runs; start from the first page.`);
+  throw new RunRequestError(`"${cursor.slice(0, 80)}" is no cursor of the list of runs. Start again without one.`);
 }

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { built, loadDescriptors, type Method } from '@working-papers/methods';
-import { createRun, estimateRun, flagName, type RunRequest, RunRequestError } from '@working-papers/runs';
+import { createRun, estimateRun, type RunRequest } from '@working-papers/runs';
 import type { Command } from 'commander';
-import { addCommand, jsonOption } from '../arguments.ts';
+import { addCommand, asUsage, isFolder, jsonOption } from '../arguments.ts';
 import { parseRun } from '../flags.ts';
 import { CommandError, UsageError } from '../problems.ts';
 import { dataFolder } from '../settings.ts';
@@ -27,6 +28,8 @@ export function addRun(program: Command, terminal: Terminal): void {
       const { action, parameters, options } = await parseRun(await methodOf(slug), words);
       const { seed, experiment, stage, record, out } = options;
       const json = options.json ?? before.json ?? false;
+      if (out !== undefined && existsSync(out) && !isFolder(out))
+        throw new UsageError(`"${out}" (--out) is a file. Give a folder; it is made where there is none.`);
       if (options.estimate) {
         await showEstimate({ slug, parameters, action }, experiment ?? false, json, terminal);
         return;
@@ -68,13 +71,4 @@ async function methodOf(slug: string): Promise<Method> {
   if (!method) throw new UsageError(`There is no paper "${slug}" here. These run: ${runnable.join(', ')}.`);
   if (built(method)) return method;
   throw new CommandError(`"${method.paper.title}" does not run here yet. These do: ${runnable.join(', ')}.`);
-}
-
-/** The fields at fault, named as flags. */
-function asUsage(error: unknown): never {
-  if (!(error instanceof RunRequestError)) throw error;
-  const sentences = error.errors.map(({ field, message }) =>
-    message.startsWith(`${field} `) ? `--${flagName(field)}${message.slice(field.length)}` : message,
-  );
-  throw new UsageError(sentences.length > 0 ? sentences.join('\n') : error.message);
 }

@@ -12,7 +12,7 @@ import {
   runStatuses,
 } from '@working-papers/runs';
 import { type Command, Option } from 'commander';
-import { addCommand, jsonOption, wholeNumber } from '../arguments.ts';
+import { addCommand, asUsage, jsonOption, wholeNumber } from '../arguments.ts';
 import { CommandError } from '../problems.ts';
 import { followRun, lineOf, showEvent } from '../run-output.ts';
 import { withLibrary } from '../shelf.ts';
@@ -26,7 +26,7 @@ interface Json {
 
 export function addRuns(program: Command, terminal: Terminal): void {
   const runs = addCommand(program, 'runs', 'Runs that were, are, or wait.', [
-    'papers runs --json',
+    'papers runs list --json',
     'papers runs show ID',
     'papers runs events ID --follow --json',
     'papers runs cancel ID',
@@ -47,7 +47,7 @@ export function addRuns(program: Command, terminal: Terminal): void {
   addCommand(runs, 'events', 'What a run emitted, and with --follow what it emits.', ['papers runs events ID --follow'])
     .argument('<id>')
     .option('--follow', 'until the run ends')
-    .option('--after <seq>', 'only events after this one', wholeNumber(0), 0)
+    .option('--after <seq>', 'only events after this one', wholeNumber(0, 2 ** 31 - 1), 0)
     .addOption(jsonOption())
     .action((id: string, options: Json & { follow?: boolean; after: number }) =>
       withLibrary(terminal, (library) => showEvents(library, id, options, terminal)),
@@ -98,7 +98,7 @@ function addList(runs: Command, terminal: Terminal): void {
           ...(paper === undefined ? {} : { slug: paper }),
           ...(status === undefined ? {} : { status }),
           ...(cursor === undefined ? {} : { cursor }),
-        });
+        }).catch(asUsage);
         if (options.json) {
           terminal.json(page);
           return;

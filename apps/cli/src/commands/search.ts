@@ -3,14 +3,16 @@ import {
   type EncoderClient,
   encoderClient,
   ensureEncoder,
+  isDay,
   type Library,
   type SearchAnswer,
   search,
   searchEncoder,
 } from '@working-papers/library';
 import { families } from '@working-papers/methods';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addCommand, jsonOption, wholeNumber } from '../arguments.ts';
+import { UsageError } from '../problems.ts';
 import { databaseUrl, dataFolder } from '../settings.ts';
 import { withShelf } from '../shelf.ts';
 import { wrap } from '../table.ts';
@@ -34,7 +36,7 @@ export function addSearch(program: Command, terminal: Terminal): void {
     'papers search "key value cache" --family long-context --runs-here',
   ])
     .argument('<query...>', 'words, a sentence, an arXiv id or an author')
-    .option('--family <name>', `only this family: ${families.join(', ')}`)
+    .addOption(new Option('--family <name>', 'only this family').choices(families))
     .option('--from <date>', 'not before this day (YYYY-MM-DD)', day)
     .option('--to <date>', 'not after this day (YYYY-MM-DD)', day)
     .option('--runs-here', 'only papers whose method runs here')
@@ -43,7 +45,10 @@ export function addSearch(program: Command, terminal: Terminal): void {
     .option('--keyword', 'by word only, without the encoder')
     .addOption(jsonOption())
     .action(async (words: string[], options: Options) => {
-      const answer = await withShelf(terminal, (library) => find(library, words.join(' '), options, terminal));
+      const query = words.join(' ');
+      if (query.trim() === '')
+        throw new UsageError('The query is empty. Give words, a sentence, an arXiv id or an author.');
+      const answer = await withShelf(terminal, (library) => find(library, query, options, terminal));
       if (options.json) terminal.json(answer);
       else show(answer, terminal);
     });
@@ -101,6 +106,6 @@ function show(answer: SearchAnswer, terminal: Terminal): void {
 }
 
 function day(text: string): string {
-  if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
-  throw new InvalidArgumentError('Give a day as YYYY-MM-DD.');
+  if (isDay(text)) return text;
+  throw new InvalidArgumentError('Give a day of the calendar as YYYY-MM-DD.');
 }

@@ -3,7 +3,7 @@ import { actionsOf, built, descriptorOf, jsonSchema } from '@working-papers/meth
 import { type Source, voices } from '@working-papers/methods/contract';
 import type { Command } from 'commander';
 import { addCommand, jsonOption } from '../arguments.ts';
-import { CommandError } from '../problems.ts';
+import { CommandError, UsageError } from '../problems.ts';
 import { withShelf } from '../shelf.ts';
 import { clean, wrap } from '../table.ts';
 import { bold, type Terminal } from '../terminal.ts';
@@ -18,6 +18,7 @@ export function addShow(program: Command, terminal: Terminal): void {
     .argument('<paper>', 'its slug, arXiv id or link')
     .addOption(jsonOption())
     .action(async (name: string, options: { json?: boolean }) => {
+      if (name.trim() === '') throw new UsageError('The paper is empty. Give its slug, arXiv id or link.');
       const paper = await withShelf(terminal, (library) => find(library, name));
       if (!paper) throw new CommandError(`There is no paper "${name}" here. "papers search ${name}" looks for it.`);
       const method = paper.built ? await descriptorOf(paper.slug) : undefined;

@@ -1,8 +1,9 @@
 /** Starts the processes that stand beside a library: the database's owner and the encoder. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDataFolder } from './data-folder.ts';
 
 export interface CompanionOptions {
   dataFolder: string;
@@ -19,6 +20,14 @@ export interface CompanionOptions {
 /** The package's dist folder, from the sources as well as from the build: Node runs the build only. */
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 
+/** A log that has grown larger than this, bytes, is put aside when its process starts anew; the one put aside before goes. */
+const largestLog = 2 ** 20;
+
+function openLog(path: string): number {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > largestLog) renameSync(path, `${path}.1`);
+  return openSync(path, 'a', 0o600);
+}
+
 /**
  * Starts one and waits until it is ready. Gives the child, or undefined when another process serves the folder already (exit
  * code 3). Rejects with the sentence that the child gave. What it prints goes to DATA_FOLDER/logs.
@@ -33,9 +42,9 @@ export async function startCompanion({
 }: CompanionOptions): Promise<ChildProcess | undefined> {
   const folder = resolve(dataFolder);
   const logs = join(folder, 'logs');
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  makeDataFolder(logs);
   const name = entry.replace(/\.js$/, '').replaceAll('/', '-');
-  const log = openSync(join(logs, `${name}.log`), 'a', 0o600);
+  const log = openLog(join(logs, `${name}.log`));
   const child = fork(join(dist, entry), [folder, ...args], {
     detached: !supervised,
     stdio: ['ignore', log, log, 'ipc'],

@@ -40,7 +40,9 @@ export async function takeFolderLock(
     if (answer.type === 'acquired') break;
     if (answer.type === 'failed') {
       await thread.terminate();
-      throw new Error(`The data folder ${folder} cannot be locked: ${answer.message}`);
+      throw new Error(
+        `The data folder ${folder} cannot be locked: ${answer.message}. Set WORKING_PAPERS_DATA to a folder of yours.`,
+      );
     }
     if (await served()) {
       await thread.terminate();

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import * as schema from '../schema.ts';
 import type { LibraryStatus } from '../types.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { migrate } from './migrate.ts';
 import { ensureOwner } from './owner-process.ts';
 import { keepPresence } from './presence.ts';
@@ -34,14 +34,17 @@ export interface OpenLibraryOptions {
 /** Opens the library of a data folder: starts or joins its database and brings the schema up to date. */
 export async function openLibrary({ dataFolder, databaseUrl, onMessage }: OpenLibraryOptions): Promise<Library> {
   const folder = resolve(dataFolder);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder);
+  if (databaseUrl && !/^postgres(ql)?:\/\//.test(databaseUrl))
+    throw new Error('DATABASE_URL is no address of a Postgres server: postgres://user:password@host:5432/name.');
   const database = databaseUrl ? 'server' : 'embedded';
   if (!databaseUrl) await ensureOwner(folder);
   const connection: Connection = databaseUrl
     ? { connectionString: databaseUrl }
     : { host: socketFolder(folder), user: 'postgres', database: 'postgres' };
 
-  const pool = new pg.Pool({ ...connection, max: databaseUrl ? 10 : 4, idleTimeoutMillis: 30_000 });
+  const size = databaseUrl ? { max: 10, connectionTimeoutMillis: 15_000 } : { max: 4 };
+  const pool = new pg.Pool({ ...connection, ...size, idleTimeoutMillis: 30_000 });
   // A connection that breaks while idle is replaced by the next query; without listeners it would end the process.
   pool.on('error', (error) => onMessage?.(`A database connection was lost: ${error.message}.`));
   pool.on('connect', (client) => client.on('error', () => {}));
@@ -83,20 +86,19 @@ async function migrateEmbedded(pool: pg.Pool, folder: string): Promise<string[]>
   }
 }
 
-function explain(databaseUrl: string | undefined) {
+/** What keeps a server from being used at all: no connection, no such user or database, no room, or it is going down. */
+function explain(databaseUrl: string) {
   return (error: NodeJS.ErrnoException): never => {
-    const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'ENOENT', 'EAI_AGAIN', '28P01', '3D000'];
-    if (databaseUrl && unreachable.includes(error.code ?? '')) {
-      const place = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
-      const name = place ? `${place.host}${place.pathname}` : 'the address given';
-      throw new Error(
-        `The database server at ${name} cannot be used: ${error.message || error.code}. Check DATABASE_URL.`,
-        {
-          cause: error,
-        },
-      );
-    }
-    throw error;
+    const { code = '', message } = error;
+    const refused = error instanceof pg.DatabaseError && /^(08|28|3D|53|57)/.test(code);
+    const unreachable =
+      /^E[A-Z_]+$|^(ERR_|SELF_|CERT_|UNABLE_)/.test(code) || /terminated|time(d )?out|SSL|SASL/i.test(message);
+    if (!refused && !unreachable) throw error;
+    const place = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
+    const name = place ? `${place.host}${place.pathname}` : 'the address given';
+    throw new Error(`The database server at ${name} cannot be used: ${message || code}. Check DATABASE_URL.`, {
+      cause: error,
+    });
   };
 }
 

@@ -3,12 +3,13 @@
  * `node owner.js DATA_FOLDER [--until-idle]`. Exit codes: 0 ended, 1 failed, 3 another owner is there already.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import { makeDataFolder } from './data-folder.ts';
 import { takeFolderLock } from './folder-lock.ts';
 import { oneStatementAtATime } from './pipeline.ts';
 import { answers, databaseSocket } from './sockets.ts';
@@ -20,7 +21,7 @@ const idleMs = 30_000;
 const say = (message: string) => console.log(`${new Date().toISOString()} database: ${message}`);
 
 async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  makeDataFolder(dataFolder);
   const socket = databaseSocket(dataFolder);
   const served = () => answers(socket);
   const leave = (code: number): never => process.exit(code);

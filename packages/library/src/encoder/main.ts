@@ -3,8 +3,9 @@
  * `node main.js DATA_FOLDER [--until-idle]`, DATABASE_URL for a server. Exit codes: 0 ended, 1 failed, 3 there is one already.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDataFolder } from '../database/data-folder.ts';
 import { takeFolderLock } from '../database/folder-lock.ts';
 import { type Library, openLibrary } from '../database/open.ts';
 import { answers, encoderSocket } from '../database/sockets.ts';
@@ -23,7 +24,7 @@ const say = (message: string) => console.log(`${new Date().toISOString()} encode
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function run(dataFolder: string, untilIdle: boolean): Promise<void> {
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  makeDataFolder(dataFolder);
   const path = encoderSocket(dataFolder);
   const served = () => answers(path);
   const lock = await takeFolderLock(dataFolder, join(dataFolder, 'encoder.lock'), {

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Library } from '../database/open.ts';
+import { isDay } from '../days.ts';
 import type { ListOptions, PaperList, PaperSummary } from '../types.ts';
 import { selectSummaries } from './summary.ts';
 
@@ -117,15 +118,11 @@ async function listPeriod(library: Library, options: ListOptions, filters: SQL):
 }
 
 const isoOf = (at: Date) => at.toISOString().slice(0, 10);
-const isDay = (text: string) => {
-  const at = new Date(`${text}T00:00:00Z`);
-  return !Number.isNaN(at.getTime()) && isoOf(at) === text && text >= '1000-01-01';
-};
 
 /** First and last day of the view that a date lies in. */
 function period(view: ListOptions['view'], date: string): { from: string; to: string } {
   const day = view === 'month' && /^\d{4}-\d{2}$/.test(date) ? `${date}-01` : date;
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || !isDay(day)) {
+  if (!isDay(day)) {
     const form = view === 'month' ? 'YYYY-MM or YYYY-MM-DD' : 'YYYY-MM-DD';
     throw new ListError(`"${date.slice(0, 40)}" is no date; a ${view} is given as ${form}, for example 2024-05-10.`);
   }

@@ -45,8 +45,8 @@ interface Block {
 }
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const authorsLine = /^\s*[•·*]?\s*(\d{1,6})\s+authors?\s*$/i;
-const dateLine = /^\s*([A-Z][a-z]{2})[a-z]*\.?\s+(\d{1,2}),\s*(\d{4})(?:\s+(\d{1,7}))?\s*$/;
+const authorsLine = /^[•·*]?\s*(\d{1,6})\s+authors?$/i;
+const dateLine = /^([A-Z][a-z]{2})[a-z]*\.?\s+(\d{1,2}),\s*(\d{4})(?:\s+(\d{1,7}))?$/;
 /** What stands around the papers of a page. */
 const furniture =
   /^(new|get trending papers in your email inbox!|subscribe|daily papers|by\s*ak and the research community|[a-z]{3} \d{1,2}|daily|weekly|monthly|trending|submitted by.*|upvote|\d+|-|previous|next|company|© hugging face|system theme|tos|privacy|about|careers|website|models|datasets|spaces|pricing|docs)$/i;
@@ -66,6 +66,7 @@ export function parsePage(text: string): ParsedPage {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
   const clean = text.replace(/^\uFEFF/, '').replace(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g, '');
   const lines = clean.split(/\r\n|\n|\r/);
+  const lastFilled = lines.findLastIndex((line) => line.trim() !== '');
   const papers: PagePaper[] = [];
   const unreadable: Unreadable[] = [];
   const titles = new Map<string, number>();
@@ -87,21 +88,22 @@ export function parsePage(text: string): ParsedPage {
       block = undefined;
       continue;
     }
-    if (line.trim() === '') {
+    const trimmed = line.trim();
+    if (trimmed === '') {
       block = undefined;
       continue;
     }
-    const authors = authorsLine.exec(line);
+    const authors = authorsLine.exec(trimmed);
     if (!authors) {
-      if (furniture.test(line.trim())) block = undefined;
-      else if (block) block.text += ` ${line.trim()}`;
+      if (furniture.test(trimmed)) block = undefined;
+      else if (block) block.text += ` ${trimmed}`;
       else {
-        block = { line: i + 1, text: line.trim() };
+        block = { line: i + 1, text: trimmed };
         blocks.push(block);
       }
       continue;
     }
-    const end = readDate(lines, i + 1);
+    const end = readDate(lines, i + 1, lastFilled);
     const body = takeBody(blocks, i + 1, give);
     blocks = [];
     block = undefined;
@@ -142,8 +144,11 @@ function noPaper(unreadable: Unreadable[]): string {
 
 type DateLine = { line: number; date: string; comments: number; reason?: undefined } | { line: number; reason: string };
 
-/** The date that follows an authors line, past "·" and blank lines, and the last line that was read for it. */
-function readDate(lines: string[], from: number): DateLine {
+/**
+ * The date that follows an authors line, past "·" and blank lines, and the last line that was read for it. Nothing but blank
+ * lines stands behind `lastFilled`.
+ */
+function readDate(lines: string[], from: number, lastFilled: number): DateLine {
   let i = from;
   while (i < lines.length && /^[\s·•]*$/.test(lines[i]!)) i++;
   const text = lines[i]?.trim();
@@ -151,8 +156,7 @@ function readDate(lines: string[], from: number): DateLine {
   const match = dateLine.exec(text);
   if (!match) {
     // What begins like a date belongs here; anything else may be the next title.
-    const cut = lines.slice(i + 1).every((line) => line.trim() === '');
-    const line = text.length <= 30 && (cut || /^[A-Z][a-z]{2,8}\.?\s+\d/.test(text)) ? i : i - 1;
+    const line = text.length <= 30 && (i >= lastFilled || /^[A-Z][a-z]{2,8}\.?\s+\d/.test(text)) ? i : i - 1;
     return {
       line,
       reason: `A date like "May 10, 2024" was expected on line ${i + 1}; there is "${text.slice(0, 40)}".`,

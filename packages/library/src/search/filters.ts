@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { isDay } from '../days.ts';
 import type { SearchOptions } from '../types.ts';
 
 /** A search was asked for with a filter, limit or offset that means nothing. */
@@ -7,8 +8,7 @@ export class SearchError extends Error {
 }
 
 function checkDay(name: string, day: string): string {
-  const at = new Date(`${day}T00:00:00Z`);
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(at.getTime()) || at.toISOString().slice(0, 10) !== day) {
+  if (!isDay(day)) {
     throw new SearchError(`"${day.slice(0, 40)}" is no date for "${name}"; give YYYY-MM-DD, for example 2024-05-10.`);
   }
   return day;

@@ -103,6 +103,4 @@ export interface Checkpoint {
   readonly pooling?: 'mean' | 'cls' | 'max';
   /** Whether the encoder's own pipeline ends in a normalisation (modules.json). */
   readonly normalise?: boolean;
-  /** Closes the files; weights cannot be read afterwards. */
-  close(): Promise<void>;
 }

@@ -27,24 +27,20 @@ export interface InspectedModel {
  */
 export async function inspectModel(path: string, name = path): Promise<InspectedModel> {
   const checkpoint = await openHeaders(path);
-  try {
-    const { config, tokenizer } = checkRunnable(checkpoint, name);
-    createTokenizer(tokenizer);
-    const decoder = isLlama(config);
-    const { contextLength } = decoder ? llamaConfig(config) : bertConfig(config);
-    return {
-      kind: decoder ? 'decoder' : 'encoder',
-      type: config.model_type,
-      bytes: checkpoint.bytes,
-      parameters: parametersOf(checkpoint),
-      layers: config.num_hidden_layers,
-      hidden: config.hidden_size,
-      vocabulary: config.vocab_size,
-      contextLength,
-    };
-  } finally {
-    await checkpoint.close();
-  }
+  const { config, tokenizer } = checkRunnable(checkpoint, name);
+  createTokenizer(tokenizer);
+  const decoder = isLlama(config);
+  const { contextLength } = decoder ? llamaConfig(config) : bertConfig(config);
+  return {
+    kind: decoder ? 'decoder' : 'encoder',
+    type: config.model_type,
+    bytes: checkpoint.bytes,
+    parameters: parametersOf(checkpoint),
+    layers: config.num_hidden_layers,
+    hidden: config.hidden_size,
+    vocabulary: config.vocab_size,
+    contextLength,
+  };
 }
 
 /** Configuration and tokenizer of a checkpoint that can be run; throws a sentence that begins with `name` otherwise. */

@@ -68,10 +68,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
       graphWeights,
       runtime,
       notes,
-      close: () => {
-        own?.close();
-        void checkpoint.close();
-      },
+      close: () => own?.close(),
     };
     onProgress?.({ phase: 'compile', done: 0, total: 1, message: `Compiling ${found.reference} (${weights})` });
     const shared = { threads: own ? undefined : threads, signal };
@@ -86,7 +83,6 @@ export async function openModel(reference: string, options: OpenModelOptions = {
     return { ...model, parameterBytes: graphWeights.bytes };
   } catch (error) {
     if (!options.runtime) runtime?.close();
-    await checkpoint.close();
     throw error;
   }
 }

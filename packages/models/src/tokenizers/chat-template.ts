@@ -40,16 +40,19 @@ export function chatTemplate(
       const most = templateLimits.characters + 8 * charactersOf(messages);
       return String(new BoundedEvaluation(scopeOf(given), most).run(template.parsed).value);
     } catch (error) {
-      throw new Error(`The model's chat template could not be applied: ${(error as Error).message}`, { cause: error });
+      throw new Error(
+        `The model's chat template could not be applied (${(error as Error).message.replace(/\.$/, '')}).`,
+        { cause: error },
+      );
     }
   };
 }
 
 function parse(source: string): Template {
   const { source: most, space } = templateLimits;
-  if (source.length > most) throw new Error(`it has ${source.length} characters; at most ${most} are read.`);
+  if (source.length > most) throw new Error(`it has ${source.length} characters; at most ${most} are read`);
   if (new RegExp(`\\s{${space}}`).test(source))
-    throw new Error(`it has ${space} or more characters of white space in one piece.`);
+    throw new Error(`it has ${space} or more characters of white space in one piece`);
   return new Template(source);
 }
 
@@ -69,7 +72,7 @@ class BoundedEvaluation extends JinjaEvaluation {
     const content = value.value;
     if (typeof content === 'string') {
       if (content.length > this.mostCharacters)
-        throw new Error(`it makes a text of more than ${this.mostCharacters} characters.`);
+        throw new Error(`it makes a text of more than ${this.mostCharacters} characters`);
       this.spend(content.length / 64);
     } else if (Array.isArray(content)) this.spend(content.length);
     else if (content instanceof Map) this.spend(content.size);
@@ -78,7 +81,7 @@ class BoundedEvaluation extends JinjaEvaluation {
 
   private spend(steps: number): void {
     this.steps += steps;
-    if (this.steps > templateLimits.steps) throw new Error(`it takes more than ${templateLimits.steps} steps.`);
+    if (this.steps > templateLimits.steps) throw new Error(`it takes more than ${templateLimits.steps} steps`);
   }
 }
 
@@ -107,7 +110,7 @@ function boundedRange(...bounds: number[]): number[] {
   const [start, stop, step] = bounds[1] === undefined ? [0, bounds[0], 1] : [bounds[0], bounds[1], bounds[2] ?? 1];
   const length = Math.max(0, Math.ceil((stop! - start!) / step!));
   if (!Number.isInteger(step) || step === 0 || !(length <= templateLimits.steps))
-    throw new Error(`range(${bounds.join(', ')}) is no range of at most ${templateLimits.steps} numbers.`);
+    throw new Error(`range(${bounds.join(', ')}) is no range of at most ${templateLimits.steps} numbers`);
   return Array.from({ length }, (_, i) => start! + i * step!);
 }
 

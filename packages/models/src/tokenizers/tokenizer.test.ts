@@ -13,7 +13,6 @@ const missing = models.smollm2.missing ?? models.minilm.missing;
 
 async function tokenizerOf(path: string): Promise<Tokenizer> {
   const checkpoint = await openCheckpoint(path);
-  await checkpoint.close();
   return createTokenizer(checkpoint.tokenizer!);
 }
 

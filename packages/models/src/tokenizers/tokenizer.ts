@@ -26,13 +26,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const decode: Tokenizer['decode'] = (ids, options = {}) => {
     const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
     if (known.length === 0) return '';
-    return inner.decode(known, {
-      skip_special_tokens: options.skipSpecialTokens ?? false,
-      clean_up_tokenization_spaces: cleans,
-    });
+    const skip = { skip_special_tokens: options.skipSpecialTokens ?? false, clean_up_tokenization_spaces: cleans };
+    return attempt("The model's tokenizer cannot decode", () => inner.decode(known, skip));
   };
   return {
-    vocabularySize: Math.max(inner.get_vocab().size, ...[...added.keys()].map((id) => id + 1)),
+    vocabularySize: [...added.keys()].reduce((size, id) => Math.max(size, id + 1), inner.get_vocab().size),
     ...(bosId === undefined ? {} : { bosId }),
     ...(padId === undefined ? {} : { padId }),
     ...(source === undefined ? {} : { chatTemplate: source }),
@@ -64,10 +62,18 @@ function createInner(files: TokenizerFiles): HuggingFaceTokenizer {
     truncation: null,
     padding: null,
   };
+  return attempt(
+    'The tokenizer files make no tokenizer',
+    () => new HuggingFaceTokenizer(tokenizer, files.config ?? {}),
+  );
+}
+
+/** The library says what went wrong in its own terms; the sentence says with what. */
+function attempt<T>(what: string, body: () => T): T {
   try {
-    return new HuggingFaceTokenizer(tokenizer, files.config ?? {});
+    return body();
   } catch (error) {
-    throw new Error(`The tokenizer files make no tokenizer: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${what} (${(error as Error).message.replace(/\.$/, '')}).`, { cause: error });
   }
 }
 
@@ -92,7 +98,12 @@ function encode(inner: HuggingFaceTokenizer, text: string, options: EncodeOption
 }
 
 function idsOf(inner: HuggingFaceTokenizer, text: string, addSpecial: boolean): number[] {
-  return inner.encode(text, { add_special_tokens: addSpecial }).ids;
+  return attempt("The model's tokenizer cannot encode the text", () => {
+    const { ids } = inner.encode(text, { add_special_tokens: addSpecial });
+    const wrong = ids.find((id: number) => !Number.isInteger(id) || id < 0 || id >= 2 ** 31);
+    if (wrong !== undefined) throw new Error(`its vocabulary gives the id ${String(wrong)}`);
+    return ids;
+  });
 }
 
 /** Where `part` begins inside `whole`: how many tokens the post-processor put before the text. */

@@ -76,15 +76,27 @@ class ArtifactSink implements Sink {
     if (this.closed) throw new Error(`The artifact "${this.artifact.name}" is closed.`);
     this.left.bytes -= bytes.byteLength;
     if (this.left.bytes < 0) {
-      await (await this.opened()).close();
-      await rm(this.partial, { force: true });
+      await this.drop();
       throw new Error(
         `The run's artifacts passed their limit of ${this.left.limit} bytes with "${this.artifact.name}".`,
       );
     }
-    await (await this.opened()).writeFile(bytes);
+    await (await this.opened()).writeFile(bytes).catch((error: NodeJS.ErrnoException) => this.abandon(error));
     this.hash.update(bytes);
     this.artifact.bytes += bytes.byteLength;
+  }
+
+  /** A full disk is the usual reason; what was written until then is of no use. */
+  private async abandon({ code, message }: NodeJS.ErrnoException): Promise<never> {
+    await this.drop();
+    const why =
+      code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full. Free some space and repeat the run' : message;
+    throw new Error(`The artifact "${this.artifact.name}" could not be written: ${why}.`);
+  }
+
+  private async drop(): Promise<void> {
+    await (await this.opened()).close();
+    await rm(this.partial, { force: true });
   }
 
   private opened(): Promise<FileHandle> {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +55,18 @@ async function modelFolder(name: string, files: Record<string, string | Buffer |
   return path;
 }
 
+/** Paths of the files that this process has open (Linux; elsewhere none are known). */
+const openFiles = (): string[] => {
+  if (!existsSync('/proc/self/fd')) return [];
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+};
+
 const valuesOf = async (checkpoint: Checkpoint, name: string) => {
   const tensor = checkpoint.tensors.get(name)!;
   return [...dequantise(tensor.type, await tensor.bytes(), tensor.count)];
@@ -93,8 +106,21 @@ describe('openCheckpoint on folders', () => {
         sha256: createHash('sha256').update(content).digest('hex'),
       },
     ]);
-    await checkpoint.close();
-    await expect(checkpoint.tensors.get('a')!.bytes()).rejects.toThrow();
+  });
+
+  it('refuses to read on in a file that was changed, and keeps none open', async () => {
+    const path = await modelFolder('changed', { 'config.json': config, 'model.safetensors': safetensors({ a: [1] }) });
+    const tensor = (await openCheckpoint(path)).tensors.get('a')!;
+    expect(openFiles().filter((file) => file.startsWith(path))).toEqual([]);
+    await writeFile(join(path, 'model.safetensors'), safetensors({ a: [1, 2] }));
+    await expect(tensor.bytes()).rejects.toThrow(
+      /model.safetensors was changed after it was opened. Open the model again./,
+    );
+    expect(() => tensor.bytesSync()).toThrow(/was changed/);
+    await rm(path, { recursive: true });
+    await expect(tensor.bytes()).rejects.toThrow(/cannot be opened \(ENOENT\)/);
+    expect(() => tensor.bytesSync()).toThrow(/cannot be opened \(ENOENT\)/);
+    expect(openFiles().filter((file) => file.startsWith(path))).toEqual([]);
   });
 
   const index = (map: Record<string, string>) => ({ 'model.safetensors.index.json': { weight_map: map } });
@@ -109,7 +135,6 @@ describe('openCheckpoint on folders', () => {
     const checkpoint = await openCheckpoint(path);
     expect(await valuesOf(checkpoint, 'b')).toEqual([2, 3]);
     expect(checkpoint.files).toHaveLength(2);
-    await checkpoint.close();
   });
 
   it('refuses an index that does not fit its shards', async () => {
@@ -239,7 +264,6 @@ describe.skipIf(missing)('the real SmolLM2 file', () => {
       expect(Buffer.compare(tensor.bytesSync(), await tensor.bytes())).toBe(0);
       expect(await tensor.slice(20, 60)).toEqual((await tensor.bytes()).slice(20, 60));
     }
-    await checkpoint.close();
   });
 
   it('is refused when it is cut short, in the header and in the weights', async () => {

@@ -30,25 +30,15 @@ export async function openHeaders(path: string): Promise<Omit<Checkpoint, 'files
   }));
 }
 
-type Content = Omit<Checkpoint, 'files' | 'close'>;
+type Content = Omit<Checkpoint, 'files'>;
 
-async function openWith<T>(
-  path: string,
-  complete: (content: Content, files: WeightFile[]) => Promise<T>,
-): Promise<T & Pick<Checkpoint, 'close'>> {
+async function openWith<T>(path: string, complete: (content: Content, files: WeightFile[]) => Promise<T>): Promise<T> {
   const found = await findWeights(resolve(path));
-  const files: WeightFile[] = [];
   try {
-    for (const file of found.files) files.push(await WeightFile.open(file));
-    const opened = await complete(await readContent(found, files), files);
-    return {
-      ...opened,
-      async close() {
-        for (const file of files.splice(0)) await file.close();
-      },
-    };
+    const files: WeightFile[] = [];
+    for (const file of found.files) files.push(await WeightFile.find(file));
+    return await complete(await readContent(found, files), files);
   } catch (error) {
-    for (const file of files) await file.close();
     if (error instanceof FormatError && !error.message.includes(found.named)) {
       throw new FormatError(`${found.named}: ${error.message}`, { cause: error });
     }

@@ -8,8 +8,8 @@ import type { Checkpoint, ModelConfig, WeightTensor } from '../types.ts';
 import { fileTensor } from './file-tensor.ts';
 import type { WeightFile } from './weight-file.ts';
 
-/** A GGUF file as a checkpoint in Hugging Face's terms, without its files list; the file stays open. */
-export async function readGguf(file: WeightFile): Promise<Omit<Checkpoint, 'files' | 'close'>> {
+/** A GGUF file as a checkpoint in Hugging Face's terms, without its files list. */
+export async function readGguf(file: WeightFile): Promise<Omit<Checkpoint, 'files'>> {
   const header = await readHeader(file);
   const config = configOfGguf(header);
   const tensors = new Map<string, WeightTensor>();

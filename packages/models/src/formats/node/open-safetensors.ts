@@ -9,7 +9,7 @@ import { fileTensor } from './file-tensor.ts';
 import { readJson, readJsonObject, readText } from './json-file.ts';
 import type { WeightFile } from './weight-file.ts';
 
-/** The tensors of one open safetensors file. */
+/** The tensors of one safetensors file. */
 export async function readSafetensors(file: WeightFile): Promise<Map<string, WeightTensor>> {
   const length = safetensorsHeaderLength(await file.read(0, Math.min(8, file.bytes)), file.bytes);
   const { entries } = parseSafetensorsHeader(await file.read(8, 8 + length), file.bytes);
@@ -41,7 +41,7 @@ export async function readShardIndex(path: string): Promise<Map<string, string>>
 }
 
 /** Everything of a Hugging Face folder beside the weights: configuration, tokenizer, how an encoder pools. */
-export async function readFolder(folder: string): Promise<Omit<Checkpoint, 'format' | 'tensors' | 'files' | 'close'>> {
+export async function readFolder(folder: string): Promise<Omit<Checkpoint, 'format' | 'tensors' | 'files'>> {
   const configPath = join(folder, 'config.json');
   const rawConfig = await readJson(configPath);
   if (rawConfig === undefined)

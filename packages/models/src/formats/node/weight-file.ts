@@ -1,58 +1,69 @@
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { FormatError } from '../format-error.ts';
 
 /** One read is at most this long: a single read of 2 GiB or more fails on some systems. */
 const piece = 2 ** 30;
 
-/** A file open for reading at any place; closing it ends all reads. */
+/**
+ * A file that is read at any place. It is open during a read only, so nobody has to close it; a read refuses when the
+ * file is no longer the one that was found first.
+ */
 export class WeightFile {
   readonly path: string;
   readonly bytes: number;
-  private readonly handle: FileHandle;
+  private readonly found: Stats;
 
-  private constructor(path: string, bytes: number, handle: FileHandle) {
+  private constructor(path: string, found: Stats) {
     this.path = path;
-    this.bytes = bytes;
-    this.handle = handle;
+    this.bytes = found.size;
+    this.found = found;
   }
 
-  static async open(path: string): Promise<WeightFile> {
-    const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-      throw new FormatError(`${path} cannot be opened (${error.code ?? error.message}).`);
+  static async find(path: string): Promise<WeightFile> {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      throw unopened(path, error);
     });
-    try {
-      const stat = await handle.stat();
-      if (!stat.isFile()) throw new FormatError(`${path} is not a file.`);
-      return new WeightFile(path, stat.size, handle);
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
+    if (!found.isFile()) throw new FormatError(`${path} is not a file.`);
+    return new WeightFile(path, found);
   }
 
   /** Bytes `[start, end)`, which must lie in the file. */
   async read(start: number, end: number): Promise<Uint8Array> {
     const bytes = this.allocate(start, end);
-    for (let done = 0; done < bytes.byteLength; ) {
-      const length = Math.min(piece, bytes.byteLength - done);
-      const { bytesRead } = await this.handle.read(bytes, done, length, start + done);
-      if (bytesRead === 0) throw this.shrunk();
-      done += bytesRead;
+    const handle = await open(this.path, 'r').catch((error: NodeJS.ErrnoException) => {
+      throw unopened(this.path, error);
+    });
+    try {
+      this.checkSame(await handle.stat());
+      for (let done = 0; done < bytes.byteLength; ) {
+        const length = Math.min(piece, bytes.byteLength - done);
+        const { bytesRead } = await handle.read(bytes, done, length, start + done);
+        if (bytesRead === 0) throw this.changed();
+        done += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await handle.close();
     }
-    return bytes;
   }
 
   /** The same without leaving the call. */
   readSync(start: number, end: number): Uint8Array {
     const bytes = this.allocate(start, end);
-    for (let done = 0; done < bytes.byteLength; ) {
-      const read = readSync(this.handle.fd, bytes, done, Math.min(piece, bytes.byteLength - done), start + done);
-      if (read === 0) throw this.shrunk();
-      done += read;
+    const descriptor = this.openSync();
+    try {
+      this.checkSame(fstatSync(descriptor));
+      for (let done = 0; done < bytes.byteLength; ) {
+        const read = readSync(descriptor, bytes, done, Math.min(piece, bytes.byteLength - done), start + done);
+        if (read === 0) throw this.changed();
+        done += read;
+      }
+      return bytes;
+    } finally {
+      closeSync(descriptor);
     }
-    return bytes;
   }
 
   /** SHA-256 of the whole file, hexadecimal. */
@@ -68,8 +79,12 @@ export class WeightFile {
     return hash.digest('hex');
   }
 
-  async close(): Promise<void> {
-    await this.handle.close();
+  private openSync(): number {
+    try {
+      return openSync(this.path, 'r');
+    } catch (error) {
+      throw unopened(this.path, error as NodeJS.ErrnoException);
+    }
   }
 
   private allocate(start: number, end: number): Uint8Array {
@@ -79,7 +94,17 @@ export class WeightFile {
     return new Uint8Array(end - start);
   }
 
-  private shrunk(): FormatError {
-    return new FormatError(`${this.path} became shorter while it was read.`);
+  private checkSame({ size, mtimeMs, ino, dev }: Stats): void {
+    const { found } = this;
+    if (size !== found.size || mtimeMs !== found.mtimeMs || ino !== found.ino || dev !== found.dev)
+      throw this.changed();
   }
+
+  private changed(): FormatError {
+    return new FormatError(`${this.path} was changed after it was opened. Open the model again.`);
+  }
+}
+
+function unopened(path: string, error: NodeJS.ErrnoException): FormatError {
+  return new FormatError(`${path} cannot be opened (${error.code ?? error.message}).`);
 }

@@ -71,7 +71,7 @@ async function resolvePath(path: string): Promise<ResolvedReference> {
   const absolute = resolve(path.replace(/^~(?=$|\/)/, homedir()));
   const found = await stat(absolute).catch(() => undefined);
   if (found) return { path: absolute, reference: absolute, via: 'path' };
-  const hint = /^[\w.-]+\/[\w.-]+$/.test(path) ? ` For the model of that name on the hub write hf:${path}.` : '';
+  const hint = /^\w[\w.-]*\/[\w.-]+$/.test(path) ? ` For the model of that name on the hub write hf:${path}.` : '';
   throw new ModelReferenceError(`There is no file or folder ${absolute}.${hint}`);
 }
 

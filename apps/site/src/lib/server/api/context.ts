@@ -32,16 +32,6 @@ export function mustBeAdmin(locals: App.Locals): void {
 export const notFound = (what: string): HTTPException => new HTTPException(404, { message: what });
 export const badRequest = (sentence: string): HTTPException => new HTTPException(400, { message: sentence });
 
-/** A 400 that names each field that is wrong. */
-export const wrongRequest = ({
-  message,
-  errors,
-}: {
-  message: string;
-  errors: readonly { field: string; message: string }[];
-}): HTTPException =>
-  new HTTPException(400, { message, res: Response.json({ error: message, errors }, { status: 400 }) });
-
 /** An instance is small; a page of anything has at most this many entries. */
 export const pageLimit = z.coerce.number().int().min(1).max(100);
 export const slugParameter = z

@@ -1,7 +1,7 @@
 /** The HTTP API under /api/v1: typed routes, documented at /api/v1/openapi.json and /api/v1/docs. */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { libraryStatus } from '@working-papers/library';
-import { workersPresent } from '@working-papers/runs';
+import { RunRequestError, workersPresent } from '@working-papers/runs';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { encoder } from '../shelf.ts';
@@ -15,17 +15,25 @@ export const api = new OpenAPIHono<Environment>({
   defaultHook: (result, c) => {
     if (result.success) return;
     const errors = result.error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
-    return c.json({ error: errors.map(({ field, message }) => `${field}: ${message}`).join('; '), errors }, 400);
+    const sentence = errors.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ');
+    return c.json({ error: `${sentence}.`, errors }, 400);
   },
 }).basePath('/api/v1');
 
 api.onError((error, c) => {
+  if (error instanceof RunRequestError) return c.json({ error: error.message, errors: error.errors }, 400);
   if (error instanceof HTTPException)
-    return error.res ? error.getResponse() : c.json({ error: error.message }, error.status);
+    return error.res ? error.getResponse() : c.json({ error: sentenceOf(error) }, error.status);
   console.error(`${c.req.method} ${c.req.path}:`, error);
   return c.json({ error: 'Something went wrong here; the log of the site says what.' }, 500);
 });
 api.notFound((c) => c.json({ error: `There is no ${c.req.path}. /api/v1/docs lists what there is.` }, 404));
+
+/** Hono's own words of a body that cannot be read say what is wrong, not what to do. */
+function sentenceOf({ status, message }: HTTPException): string {
+  if (status === 415) return 'The body is of another media type; send it as application/json.';
+  return message === 'Malformed JSON in request body' ? 'The body is not JSON; send one JSON object.' : message;
+}
 
 const maxSize = 1 << 20;
 const bounded = bodyLimit({

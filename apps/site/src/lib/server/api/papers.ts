@@ -2,22 +2,13 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { getPaper, listPapers, SearchError, similarPapers } from '@working-papers/library';
 import { built, jsonSchema } from '@working-papers/methods';
-import { estimateRun, RunRequestError } from '@working-papers/runs';
+import { estimateRun } from '@working-papers/runs';
 import { filtered, LedgerQuery, type LedgerRow, ledger } from '../ledger.ts';
 import { evidenceFor, methodOf } from '../papers.ts';
 import { recordedSpec } from '../plots.ts';
 import { searchShelf } from '../search.ts';
 import { dataFolder } from '../settings.ts';
-import {
-  answers,
-  badRequest,
-  type Environment,
-  notFound,
-  pageLimit,
-  problems,
-  slugParameter,
-  wrongRequest,
-} from './context.ts';
+import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
 import { answerPlot, plotFile, tagged } from './plots.ts';
 
 const date = z
@@ -221,12 +212,7 @@ export function addPapers(api: OpenAPIHono<Environment>): void {
   api.openapi(estimate, async (c) => {
     const { slug } = c.req.valid('param');
     const { admin } = c.env.locals;
-    const found = await estimateRun(dataFolder, { slug, ...c.req.valid('json') }, { paths: admin }).catch(
-      (error: unknown) => {
-        throw error instanceof RunRequestError ? wrongRequest(error) : error;
-      },
-    );
-    return c.json(found, 200);
+    return c.json(await estimateRun(dataFolder, { slug, ...c.req.valid('json') }, { paths: admin }), 200);
   });
   api.openapi(evidence, async (c) => {
     const { slug } = c.req.valid('param');

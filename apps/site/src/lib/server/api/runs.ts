@@ -11,7 +11,6 @@ import {
   listRuns,
   openArtifact,
   type Run,
-  RunRequestError,
   readEvents,
   repeatRun,
 } from '@working-papers/runs';
@@ -28,7 +27,6 @@ import {
   pageLimit,
   problems,
   runParameter,
-  wrongRequest,
 } from './context.ts';
 import { answerPlot, plotFile, tagged } from './plots.ts';
 
@@ -102,6 +100,9 @@ const repeat = createRoute({
   responses: { 201: answers.json(RunRecord, 'A new run with the same parameters and seed'), ...problems },
 });
 
+/** What Postgres keeps an event's number in. */
+const largestSequence = 2 ** 31 - 1;
+
 const events = createRoute({
   method: 'get',
   path: '/runs/{id}/events',
@@ -109,7 +110,7 @@ const events = createRoute({
   request: {
     params: z.object({ id: runParameter }),
     query: z.object({
-      after: z.coerce.number().int().min(0).default(0),
+      after: z.coerce.number().int().min(0).max(largestSequence).default(0),
       format: z.enum(['stream', 'json']).optional(),
     }),
   },
@@ -132,10 +133,7 @@ export function addRuns(api: OpenAPIHono<Environment>): void {
   });
   api.openapi(create, async (c) => {
     mustBeAdmin(c.env.locals);
-    const run = await createRun(await c.env.locals.shelf(), c.req.valid('json')).catch((error: unknown) => {
-      throw error instanceof RunRequestError ? wrongRequest(error) : error;
-    });
-    return c.json(shown(run), 201);
+    return c.json(shown(await createRun(await c.env.locals.shelf(), c.req.valid('json'))), 201);
   });
   api.openapi(one, async (c) => c.json(shown(await runOf(c.env.locals, c.req.valid('param').id)), 200));
   api.openapi(cancel, async (c) => {
@@ -157,7 +155,7 @@ export function addRuns(api: OpenAPIHono<Environment>): void {
     if (format === 'json')
       return c.json({ events: (await readEvents(library, id, after)).map((record) => ({ ...record })) }, 200);
     const resumed = Number(c.req.header('last-event-id'));
-    const from = Number.isInteger(resumed) && resumed > after ? resumed : after;
+    const from = Number.isInteger(resumed) && resumed > after ? Math.min(resumed, largestSequence) : after;
     // Typed as a stream of text for the schema; Hono's own response is what goes out.
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
