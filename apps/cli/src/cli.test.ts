@@ -86,7 +86,7 @@ describe('help', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/--fail-at <n> +Fails at this count\./);
     expect(out).toContain('Counts up to this. (items; 0 to 10000; default 3)');
-    expect(out).toContain('Actions: count, read, draw, write, hold, crash (default: count).');
+    expect(out).toContain('Actions: count, read, draw, write, hold, apart, crash (default: count).');
     expect((await papers(['run', 'counting', 'read', '--help'])).out).toContain('--lines <file or text>');
     expect((await papers(['run', 'prepacking', '--help'])).out).toContain('--prompts <file or text>');
   });
