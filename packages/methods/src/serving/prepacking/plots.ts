@@ -14,16 +14,16 @@ export const strategyNames: Record<Strategy, string> = {
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 
-/** Colours are the theme's, in this order whatever is shown: the method under test has the first, which is ink. */
-const byColour: Strategy[] = ['prepack', 'sorted', 'alone', 'dataset', 'padded'];
+/** Pixels of height that axis, title and legend take. */
+const surroundings = 64;
 
-function strategyColour(shown: readonly Strategy[]) {
-  const names = byColour.filter((strategy) => shown.includes(strategy)).map((strategy) => strategyNames[strategy]);
-  return { field: 'strategy', type: 'nominal', scale: { domain: names }, legend: legend() };
-}
-
-/** Two entries beside each other fit the narrowest page. */
-const legend = () => ({ title: null, orient: 'top', direction: 'horizontal', columns: 2 });
+/** Colours are the theme's, in the order of the names. */
+const coloured = (field: string, domain: readonly string[], shown = true) => ({
+  field,
+  type: 'nominal',
+  scale: { domain },
+  legend: shown ? { title: null, orient: 'top', direction: 'horizontal' } : null,
+});
 
 /**
  * The largest batch of each strategy, blocks below each other on one axis of tokens: a bar a row, prompts in two alternating tones,
@@ -44,7 +44,7 @@ export function packingPlot(measured: readonly Measured[]): Record<string, unkno
     headings.push({
       from: 0,
       y: top + heading / 2,
-      label: `${strategyNames[strategy]}: ${count(plan.rows.length, 'row')} of ${plan.width} tokens, ${Math.round(100 * plan.fill)} % filled`,
+      label: `${strategyNames[strategy]}: ${plan.rows.length} x ${plan.width}, ${Math.round(100 * plan.fill)} % full`,
     });
     top += heading;
     for (const row of plan.rows) {
@@ -67,8 +67,7 @@ export function packingPlot(measured: readonly Measured[]): Record<string, unkno
   const x = { field: 'from', type: 'quantitative', title: 'tokens', scale: { nice: false } };
   return {
     $schema: schema,
-    width: 420,
-    height: Math.round(top * pixels),
+    height: Math.round(top * pixels) + surroundings,
     layer: [
       {
         data: { values: bars },
@@ -78,12 +77,7 @@ export function packingPlot(measured: readonly Measured[]): Record<string, unkno
           x2: { field: 'to' },
           y: { field: 'y', ...y },
           y2: { field: 'y2' },
-          color: {
-            field: 'kind',
-            type: 'nominal',
-            scale: { domain: ['prompt', 'padding'] },
-            legend: legend(),
-          },
+          color: coloured('kind', ['prompt', 'padding']),
           opacity: { field: 'tone', type: 'quantitative', scale: null, legend: null },
           tooltip: [{ field: 'what' }, { field: 'from' }, { field: 'to' }],
         },
@@ -97,111 +91,90 @@ export function packingPlot(measured: readonly Measured[]): Record<string, unkno
   };
 }
 
-const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
-
-/** Measured speed-up over padding against the one that the cost model predicts: colour a strategy, shape a pile. */
+/** Measured and predicted speed-up over padding, a line a strategy under the name of its pile. */
 export function speedPlot(piles: readonly { pile: string; measured: readonly Measured[] }[]): Record<string, unknown> {
   const values = piles.flatMap(({ pile, measured }) => {
     const padded = measured.find(({ strategy }) => strategy === 'padded');
     if (!padded) return [];
     return measured
       .filter(({ strategy }) => strategy !== 'padded')
-      .map((entry) => {
-        const speedups = spread(padded.seconds.map((seconds, round) => seconds / entry.seconds[round]!));
-        return {
-          pile,
-          strategy: strategyNames[entry.strategy],
-          predicted: padded.flops / entry.flops,
-          measured: speedups.value,
-          low: speedups.low,
-          high: speedups.high,
-        };
-      });
+      .map((entry) => ({
+        ...lineOf(pile, entry.strategy),
+        ...spread(padded.seconds.map((seconds, round) => seconds / entry.seconds[round]!)),
+        predicted: padded.flops / entry.flops,
+      }));
   });
-  const bottom = Math.min(0.8, ...values.flatMap(({ predicted, low }) => [predicted, low]));
-  const top = Math.max(1.5, ...values.flatMap(({ predicted, high }) => [predicted, high]));
-  const domain = { domain: [bottom, top], zero: false };
-  const x = { field: 'predicted', type: 'quantitative', title: 'predicted, times as fast as padded', scale: domain };
-  const color = strategyColour(
-    piles
-      .flatMap(({ measured }) => measured.map(({ strategy }) => strategy))
-      .filter((strategy) => strategy !== 'padded'),
-  );
-  const shape = {
-    field: 'pile',
-    type: 'nominal',
-    sort: null,
-    legend: piles.length > 1 ? { ...legend(), columns: 1 } : null,
+  const ends = values.flatMap(({ low, high, predicted }) => [low, high, predicted]);
+  const domain = [Math.min(0.9, ...ends), Math.max(1.1, ...ends)];
+  const x = {
+    type: 'quantitative',
+    title: 'times as fast as padded; stroke: predicted',
+    scale: { domain, zero: false, nice: true },
   };
+  const color = coloured('kind', ['measured', 'predicted'], false);
+  const tooltip = [
+    { field: 'pile' },
+    { field: 'strategy' },
+    { field: 'value', title: 'measured', format: '.2f' },
+    { field: 'predicted', format: '.2f' },
+  ];
   return {
     $schema: schema,
-    width: 420,
-    height: 280,
+    ...lines(values),
     layer: [
+      { data: { values: [{ times: 1 }] }, mark: 'rule', encoding: { x: { field: 'times', ...x } } },
+      ...headings(values),
       {
-        data: {
-          values: [
-            { predicted: bottom, measured: bottom },
-            { predicted: top, measured: top },
-          ],
-        },
-        mark: { type: 'line', strokeDash: [2, 3], opacity: 0.5 },
-        encoding: { x, y: { field: 'measured', type: 'quantitative' } },
-      },
-      {
-        data: { values },
-        mark: { type: 'rule', strokeDash: [1, 0] },
-        encoding: { x, y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' }, color },
-      },
-      {
-        data: { values },
-        mark: { type: 'point', filled: true, size: 70 },
+        data: { values: values.map((entry) => ({ ...entry, kind: 'measured' })) },
+        mark: { type: 'rule', strokeDash: [1, 0], strokeWidth: 2 },
         encoding: {
-          x,
-          y: { field: 'measured', type: 'quantitative', title: 'measured', scale: domain },
+          x: { field: 'low', ...x },
+          x2: { field: 'high' },
+          y: onLine(values),
           color,
-          shape,
-          tooltip: [
-            { field: 'pile' },
-            { field: 'strategy' },
-            { field: 'predicted', format: '.2f' },
-            { field: 'measured', format: '.2f' },
-          ],
         },
+      },
+      {
+        data: { values: values.map((entry) => ({ ...entry, kind: 'predicted' })) },
+        mark: { type: 'tick', orient: 'vertical', size: 16, thickness: 3 },
+        encoding: { x: { field: 'predicted', ...x }, y: onLine(values), color, tooltip },
+      },
+      {
+        data: { values: values.map((entry) => ({ ...entry, kind: 'measured' })) },
+        mark: { type: 'point', filled: true, size: 60 },
+        encoding: { x: { field: 'value', ...x }, y: onLine(values), color, tooltip },
       },
     ],
   };
 }
 
-/** Peak memory a strategy and pile, with its range. */
+/** Peak memory, with its range, a line a strategy under the name of its pile. */
 export function memoryPlot(
   groups: readonly { pile: string; strategy: Strategy; megabytes: { value: number; low: number; high: number } }[],
 ): Record<string, unknown> {
   const values = groups.map(({ pile, strategy, megabytes }) => ({
-    pile,
-    strategy: strategyNames[strategy],
+    ...lineOf(pile, strategy),
     ...megabytes,
+    kind: 'measured',
   }));
-  const strategies = [...new Set(values.map(({ strategy }) => strategy))];
-  const y = { field: 'strategy', type: 'nominal', sort: strategies, title: null };
-  const yOffset = { field: 'pile', type: 'nominal', sort: null };
-  const color = { field: 'pile', type: 'nominal', sort: null, legend: { ...legend(), columns: 1 } };
+  const x = { type: 'quantitative', title: 'MB above the loaded model', scale: { zero: true } };
+  const color = coloured('kind', ['measured'], false);
   return {
     $schema: schema,
-    width: 420,
-    height: 46 * strategies.length,
-    data: { values },
+    ...lines(values),
     layer: [
+      ...headings(values),
       {
-        mark: { type: 'rule', strokeDash: [1, 0] },
-        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' }, y, yOffset, color },
+        data: { values },
+        mark: { type: 'rule', strokeDash: [1, 0], strokeWidth: 2 },
+        encoding: { x: { field: 'low', ...x }, x2: { field: 'high' }, y: onLine(values), color },
       },
       {
-        mark: { type: 'point', filled: true, size: 70 },
+        data: { values },
+        mark: { type: 'point', filled: true, size: 60 },
         encoding: {
-          x: { field: 'value', type: 'quantitative', title: 'MB above the loaded model', scale: { zero: true } },
-          y,
-          yOffset,
+          x: { field: 'value', ...x },
+          y: onLine(values),
           color,
           tooltip: [{ field: 'pile' }, { field: 'strategy' }, { field: 'value', format: '.0f' }],
         },
@@ -209,6 +182,50 @@ export function memoryPlot(
     ],
   };
 }
+
+interface Line {
+  pile: string;
+  strategy: string;
+  /** Pile and strategy: where the line stands on the axis. */
+  line: string;
+}
+
+const separator = ' | ';
+const lineOf = (pile: string, strategy: Strategy): Line => ({
+  pile,
+  strategy: strategyNames[strategy],
+  line: `${pile}${separator}${strategyNames[strategy]}`,
+});
+const headingOf = (pile: string) => `${pile}${separator}`;
+
+/** Every line on the axis, the name of each pile above its strategies. */
+const order = (values: readonly Line[]) =>
+  [...new Set(values.map(({ pile }) => pile))].flatMap((pile) => [
+    headingOf(pile),
+    ...values.filter((value) => value.pile === pile).map(({ line }) => line),
+  ]);
+
+const lines = (values: readonly Line[]) => ({ height: 24 * order(values).length + surroundings });
+
+const onLine = (values: readonly Line[]) => ({
+  field: 'line',
+  type: 'nominal',
+  title: null,
+  scale: { domain: order(values) },
+  axis: { labelExpr: `split(datum.label, '${separator}')[1]`, grid: false, minExtent: nameWidth },
+});
+
+/** Pixels of the longest strategy's name with what stands beside it. */
+const nameWidth = 120;
+
+/** The piles' names, from the left edge of the strategies' names. */
+const headings = (values: readonly Line[]) => [
+  {
+    data: { values: [...new Set(values.map(({ pile }) => pile))].map((pile) => ({ pile, line: headingOf(pile) })) },
+    mark: { type: 'text', align: 'left', baseline: 'middle' },
+    encoding: { x: { value: 10 - nameWidth }, y: onLine(values), text: { field: 'pile' } },
+  },
+];
 
 export const strategyTable = (measured: readonly Measured[]) => {
   const padded = measured.find(({ strategy }) => strategy === 'padded');
