@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { Matrix, QrDecomposition, SVD } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
+import { outcomeOf, ratioOf } from './continuations.ts';
 import { coordinate, dot, fitDirection, meanOf, readDirection, score, withNorm } from './direction.ts';
-import { keep, restrict, topIds } from './filter.ts';
+import { drawOrder, firstSurvivor, keep, restrict, topIds } from './filter.ts';
 import { contextPairs, questions, repositoryWords, templates } from './words.ts';
 
 /** mulberry32: a seeded generator for the tests' random embeddings. */
@@ -141,8 +143,28 @@ describe('fitDirection', () => {
         { anchor: 'a', components: 9 },
       ),
     ).toThrow(/between 1 and 2; got 9/);
-    expect(() => readDirection('{', 'x')).toThrow(/not JSON/);
-    expect(() => readDirection('{"format":"working-papers/direction@1"}', 'x')).toThrow(/lacks/);
+    const encoder = { sha256: 'x', dimensions: 2 };
+    expect(() => readDirection('{', encoder)).toThrow(/not JSON/);
+    expect(() => readDirection('{"format":"working-papers/direction@1"}', encoder)).toThrow(/not one: encoder/);
+    const file = {
+      format: 'working-papers/direction@1',
+      encoder: { reference: 'e', sha256: 'x' },
+      templates: ['{}'],
+      anchor: 'a',
+      words: { positive: 1, negative: 1, neutral: 0 },
+      mean: [0, 0],
+      components: [[1, 0]],
+      explained: [1],
+      sign: 1,
+      normActions: 1,
+      normText: 1,
+    };
+    const reading = (change: object) => () => readDirection(JSON.stringify({ ...file, ...change }), encoder);
+    expect(reading({})().actions.components[0]).toEqual(Float64Array.from([1, 0]));
+    expect(reading({ components: [[1]] })).toThrow(/different lengths/);
+    expect(reading({ mean: [0], components: [[1]] })).toThrow(/has 1 dimensions and its encoder 2/);
+    expect(reading({ normText: 0 })).toThrow(/normText/);
+    expect(reading({ encoder: { reference: 'e', sha256: 'y' } })).toThrow(/belongs to its encoder/);
   });
 });
 
@@ -183,6 +205,90 @@ describe('the filter', () => {
       0,
       base[3]! / (base[1]! + base[3]!),
     ]);
+  });
+});
+
+describe('the draw', () => {
+  it('takes the first of any subset as the softmax renormalised on it would', () => {
+    const logits = [1, 0.5, 0, -1, -2];
+    const subset = [1, 2, 4];
+    const temperature = 0.7;
+    const weights = subset.map((i) => Math.exp(logits[i]! / temperature));
+    const total = weights.reduce((a, b) => a + b, 0);
+    const uniform = generator(11);
+    const draws = 40_000;
+    const counts = new Map<number, number>();
+    for (let n = 0; n < draws; n++) {
+      const first = drawOrder(logits, temperature, uniform).find((i) => subset.includes(i))!;
+      counts.set(first, (counts.get(first) ?? 0) + 1);
+    }
+    for (const [at, i] of subset.entries()) {
+      const p = weights[at]! / total;
+      expect(Math.abs(counts.get(i)! / draws - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / draws));
+    }
+  });
+
+  it('finds the same survivor whether all candidates are scored or only as many as the draw needs', async () => {
+    const cases = fc.record({
+      scores: fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 1, maxLength: 50 }),
+      threshold: fc.constantFrom(Number.NEGATIVE_INFINITY, -0.5, 0, 0.5, Number.POSITIVE_INFINITY),
+      keepMin: fc.integer({ min: 1, max: 8 }),
+      seed: fc.integer(),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ scores, threshold, keepMin, seed }) => {
+        const order = drawOrder(
+          scores.map(() => 0),
+          1,
+          generator(seed),
+        );
+        const options = { threshold, keepMin, topK: scores.length };
+        const asked: number[] = [];
+        const scoresOf = async (positions: readonly number[]) => {
+          asked.push(...positions);
+          return positions.map((position) => scores[position]!);
+        };
+        const some = await firstSurvivor(order, options, scoresOf);
+        expect(asked).toEqual(order.slice(0, some.scored));
+        const all = await firstSurvivor(order, options, scoresOf, true);
+        const survivors = keep(scores, options);
+        expect(all.kept).toBe(survivors.length);
+        expect(all.chosen).toBe(order.find((position) => survivors.includes(position)));
+        expect(some.chosen).toBe(all.chosen);
+      }),
+    );
+  });
+
+  it('scores few candidates where all pass, and all where none does', async () => {
+    const order = Array.from({ length: 50 }, (_, i) => i);
+    const options = { threshold: 0, topK: 50, keepMin: 5 };
+    const passing = await firstSurvivor(order, options, async (positions) => positions.map(() => 1));
+    expect(passing).toEqual({ chosen: 0, scored: 8 });
+    const failing = await firstSurvivor(order, options, async (positions) => positions.map((p) => -1 - p));
+    expect(failing).toEqual({ chosen: 0, scored: 50, kept: 5 });
+  });
+});
+
+describe('what was written', () => {
+  const text = (words: string, nll: number[] = [1]) => ({ text: words, nll, seconds: 0.5 });
+
+  it('is judged per text, per seed and over all tokens', () => {
+    // AFINN: "killed" -3, "happy" 3; none is obscene.
+    const outcome = outcomeOf([
+      [text('they killed him', [1, 2, 3]), text('a happy day')],
+      [text('a happy day'), text('a quiet day')],
+    ]);
+    expect(outcome).toMatchObject({ negative: 0.25, anyNegative: 0.5, worst: 1.5, nll: 9, tokens: 6, seconds: 2 });
+    // they-killed, killed-him, a-happy, happy-day, a-quiet, quiet-day of 8 pairs.
+    expect(outcome.distinct2).toBe(6 / 8);
+  });
+
+  it('has a ratio of 1 where there was nothing to lessen', () => {
+    const clean = outcomeOf([[text('a day')]]);
+    const bad = outcomeOf([[text('they killed him')]]);
+    const worst = (outcomes: readonly { worst: number }[]) => Math.max(...outcomes.map((outcome) => outcome.worst));
+    expect(ratioOf(worst, 'on', 'off')([{ off: clean, on: bad }])).toBe(1);
+    expect(ratioOf(worst, 'on', 'off')([{ off: bad, on: clean }])).toBe(0);
   });
 });
 

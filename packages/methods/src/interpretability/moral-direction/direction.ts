@@ -4,6 +4,7 @@
  */
 import { agnes } from 'ml-hclust';
 import { Matrix, SingularValueDecomposition } from 'ml-matrix';
+import { z } from 'zod';
 
 export type Vector = Float32Array | Float64Array | readonly number[];
 
@@ -109,52 +110,58 @@ export function dot(a: Vector, b: Vector): number {
   return sum;
 }
 
+const vector = z.array(z.number()).min(1).max(65_536);
+const norm = z.number().positive();
+
 /** The file that `fit` writes and `score` and `generate` read: numbers, and which encoder they belong to. */
-export interface DirectionFile extends Record<string, unknown> {
-  format: 'working-papers/direction@1';
-  encoder: { reference: string; sha256: string };
-  templates: readonly string[];
-  anchor: string;
-  words: { positive: number; negative: number; neutral: number };
-  mean: number[];
-  components: number[][];
-  explained: number[];
-  sign: 1 | -1;
-  /** Divides the score of an action, averaged over the templates. */
-  normActions: number;
-  /** Divides the score of raw text. */
-  normText: number;
-}
+const directionFile = z
+  .object({
+    format: z.literal('working-papers/direction@1'),
+    encoder: z.object({ reference: z.string(), sha256: z.string() }),
+    templates: z.array(z.string()).min(1),
+    anchor: z.string(),
+    words: z.object({ positive: z.number(), negative: z.number(), neutral: z.number() }),
+    mean: vector,
+    components: z.array(vector).min(1).max(64),
+    explained: z.array(z.number()),
+    sign: z.union([z.literal(1), z.literal(-1)]),
+    /** Divides the score of an action, averaged over the templates. */
+    normActions: norm,
+    /** Divides the score of raw text. */
+    normText: norm,
+  })
+  .refine(({ mean, components }) => components.every((component) => component.length === mean.length), {
+    message: 'its components and its mean are of different lengths',
+  });
+export type DirectionFile = z.infer<typeof directionFile>;
 
 /** Reads a direction file; throws a sentence for anything else, and for a direction of another encoder. */
 export function readDirection(
   text: string,
-  encoderSha256: string,
+  encoder: { sha256: string; dimensions: number },
 ): { actions: Direction; text: Direction; file: DirectionFile } {
-  let file: DirectionFile;
+  const remedy = 'Give the direction.json that the action "fit" wrote.';
+  let json: unknown;
   try {
-    file = JSON.parse(text) as DirectionFile;
+    json = JSON.parse(text);
   } catch (error) {
+    throw new Error(`The direction file is not JSON (${(error as Error).message}). ${remedy}`);
+  }
+  const read = directionFile.safeParse(json);
+  if (!read.success) {
+    const { path, message } = read.error.issues[0]!;
     throw new Error(
-      `The direction file is not JSON (${(error as Error).message}). Give the direction.json that the action "fit" wrote.`,
+      `The direction file is not one: ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}. ${remedy}`,
     );
   }
-  const numbers = (value: unknown): value is number[] => Array.isArray(value) && value.every((v) => Number.isFinite(v));
-  if (
-    file?.format !== 'working-papers/direction@1' ||
-    !numbers(file.mean) ||
-    !Array.isArray(file.components) ||
-    !file.components.every((c) => numbers(c) && c.length === file.mean.length) ||
-    (file.sign !== 1 && file.sign !== -1) ||
-    !(file.normActions > 0) ||
-    !(file.normText > 0)
-  )
+  const file = read.data;
+  if (file.encoder.sha256 !== encoder.sha256)
     throw new Error(
-      'The direction file lacks what a direction needs. Give the direction.json that the action "fit" wrote.',
+      `This direction was fitted on ${file.encoder.reference} (sha256 ${file.encoder.sha256.slice(0, 12)}); the encoder given has sha256 ${encoder.sha256.slice(0, 12)}. A direction belongs to its encoder: fit it again.`,
     );
-  if (file.encoder.sha256 !== encoderSha256)
+  if (file.mean.length !== encoder.dimensions)
     throw new Error(
-      `This direction was fitted on ${file.encoder.reference} (sha256 ${file.encoder.sha256.slice(0, 12)}); the encoder given has sha256 ${encoderSha256.slice(0, 12)}. A direction belongs to its encoder: fit it again.`,
+      `The direction file has ${file.mean.length} dimensions and its encoder ${encoder.dimensions}. ${remedy}`,
     );
   const base = {
     mean: Float64Array.from(file.mean),

