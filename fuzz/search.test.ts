@@ -134,8 +134,10 @@ describe('search', () => {
 
   it('lists, papers and identifiers take any text', { timeout: patience }, async () => {
     await fc.assert(
-      fc.asyncProperty(query, text, fc.constantFrom('latest', 'day', 'week', 'month'), async (words, date, view) => {
-        recognise(words);
+      fc.asyncProperty(query, text, fc.constantFrom('latest', 'day', 'week', 'month'), async (any, date, view) => {
+        recognise(any);
+        // Pages and API refuse NULs before they come here, and a command line holds none.
+        const words = any.replaceAll('\0', '');
         await answerOrSentence(words.length, () => getPaper(library, words));
         await answerOrSentence(words.length, () => paperByArxiv(library, words));
         await answerOrSentence(words.length, () => similarPapers(library, words));

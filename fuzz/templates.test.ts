@@ -24,6 +24,7 @@ const refusal = async (source: string) => {
 describe('hostile chat templates end soon, with a sentence', () => {
   const double =
     "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}";
+  const double16 = double.replace('60', '12');
   const nested = (depth: number, body: string) =>
     `${'{% for i in range(1000) %}'.repeat(depth)}${body}${'{% endfor %}'.repeat(depth)}`;
   const list = '{% set ns = namespace(l=[1,2,3,4]) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}';
@@ -35,17 +36,20 @@ describe('hostile chat templates end soon, with a sentence', () => {
     ],
     ['an endless range', '{{ range(0, 10, 0) }}', /range\(0, 10, 0\) is no range/],
     ['a backward range', '{{ range(0, -10000000000, -1) | length }}', /is no range/],
-    ['loops in loops', nested(6, 'x'), /more than \d+ steps/],
-    ['empty loops in loops', nested(6, ''), /more than \d+ steps/],
+    ['loops in loops', nested(6, 'x'), /more than \d+ steps|longer than 3 s/],
+    ['empty loops in loops', nested(6, ''), /more than \d+ steps|longer than 3 s/],
     ['a text that doubles', double, /text of more than \d+ characters/],
-    ['a list that doubles', list, /more than \d+ steps/],
-    ['a wide indent', "{{ 'a\\nb' | indent(100000000) }}", /characters|Invalid/],
-    ['a macro that calls itself', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}', /call stack|steps/],
+    ['a list that doubles', list, /list of more than \d+ elements/],
+    [
+      'a text that is split over and over',
+      `${double16}{% for i in range(1000) %}{{ ns.x.split('a') | length }}{% endfor %}`,
+      /longer than 3 s|steps|elements/,
+    ],
+    ['a macro that calls itself', '{% macro f(g) %}{{ g(g) }}{% endmacro %}{{ f(f) }}', /call stack/],
     ['deep brackets', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`, /call stack/],
     ['deep ifs', `${'{% if true %}'.repeat(7_000)}x${'{% endif %}'.repeat(7_000)}`, /characters|call stack/],
     ['a long template', 'x'.repeat(templateLimits.source + 1), /100001 characters; at most 100000/],
     ['a lot of white space', ' '.repeat(50_000), /white space/],
-    ['what is not there', '{{ nothing.at.all }}', /undefined|Cannot/],
     ['an error of its own', "{{ raise_exception('roles must alternate') }}", /roles must alternate/],
   ];
   it.each(hostile)('%s', async (_, source, expected) => {

@@ -76,7 +76,7 @@ async function install() {
   say('Installing the packages that Working Papers is made of (about 230 MB to download the first time)...');
   const started = Date.now();
   try {
-    await run('npm', ['ci', '--no-audit', '--no-fund'], { env: { npm_config_onnxruntime_node_install: 'skip' } });
+    await run('npm', ['ci', '--no-audit', '--no-fund']);
   } catch (error) {
     throw new SetupError(
       `${error.message}\nThe packages could not be installed. Check the connection to your npm registry, then run the command again.`,

@@ -47,6 +47,8 @@ export async function fillEmbeddings(library: Library, embed: Embed, options: Fi
       }
     }
   }
+  // The embedded database gathers no statistics by itself, and plans badly without.
+  if (filled > 0) await pool.query('analyze embeddings');
   options.onProgress?.(await countPapers(library));
   return filled;
 }

@@ -35,7 +35,7 @@ export async function importPage(
   { source, now }: ImportOptions,
 ): Promise<ImportReport> {
   const { papers, unreadable } = parsePage(text);
-  return transaction(library.pool, async (client) => {
+  const report = await transaction(library.pool, async (client) => {
     await client.query('lock table papers in share row exclusive mode');
     const report: ImportReport = { imported: papers.length, added: [], changed: [], unchanged: 0, unreadable };
     const { rows } = await client.query<{ id: number }>(
@@ -75,6 +75,9 @@ export async function importPage(
     ]);
     return report;
   });
+  // The embedded database gathers no statistics by itself, and plans badly without.
+  if (report.added.length + report.changed.length > 0) await library.pool.query('analyze papers, names, words');
+  return report;
 }
 
 /** An import that was made: when (ISO time), from what, and what it did. */

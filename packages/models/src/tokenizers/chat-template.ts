@@ -6,8 +6,11 @@ export const templateLimits = {
   /** Characters of the template itself, and of white space in one piece, over which the library takes quadratic time. */
   source: 100_000,
   space: 1_000,
-  /** Evaluated expressions, plus one for each element of a list and each 64 characters of a text that one gives. */
-  steps: 2_000_000,
+  /** Evaluated expressions, plus one for every 8 elements of a list and every 64 characters of a text that one gives. */
+  steps: 1_000_000,
+  milliseconds: 3_000,
+  /** Elements of any list. */
+  elements: 100_000,
   /** Characters of any text on the way, beside eight times those of the messages. */
   characters: 1_000_000,
 } as const;
@@ -59,6 +62,7 @@ function parse(source: string): Template {
 /** Jinja with a budget: evaluation is synchronous, so nothing outside could stop it. */
 class BoundedEvaluation extends JinjaEvaluation {
   private steps = 0;
+  private readonly began = performance.now();
   private readonly mostCharacters: number;
 
   constructor(scope: Scope, mostCharacters: number) {
@@ -74,14 +78,19 @@ class BoundedEvaluation extends JinjaEvaluation {
       if (content.length > this.mostCharacters)
         throw new Error(`it makes a text of more than ${this.mostCharacters} characters`);
       this.spend(content.length / 64);
-    } else if (Array.isArray(content)) this.spend(content.length);
-    else if (content instanceof Map) this.spend(content.size);
+    } else if (Array.isArray(content)) {
+      if (content.length > templateLimits.elements)
+        throw new Error(`it makes a list of more than ${templateLimits.elements} elements`);
+      this.spend(content.length / 8);
+    } else if (content instanceof Map) this.spend(content.size / 8);
     return value;
   }
 
   private spend(steps: number): void {
     this.steps += steps;
     if (this.steps > templateLimits.steps) throw new Error(`it takes more than ${templateLimits.steps} steps`);
+    if (performance.now() - this.began > templateLimits.milliseconds)
+      throw new Error(`it takes longer than ${templateLimits.milliseconds / 1000} s`);
   }
 }
 
@@ -109,8 +118,8 @@ function scopeOf(given: Record<string, unknown>): Scope {
 function boundedRange(...bounds: number[]): number[] {
   const [start, stop, step] = bounds[1] === undefined ? [0, bounds[0], 1] : [bounds[0], bounds[1], bounds[2] ?? 1];
   const length = Math.max(0, Math.ceil((stop! - start!) / step!));
-  if (!Number.isInteger(step) || step === 0 || !(length <= templateLimits.steps))
-    throw new Error(`range(${bounds.join(', ')}) is no range of at most ${templateLimits.steps} numbers`);
+  if (!Number.isInteger(step) || step === 0 || !(length <= templateLimits.elements))
+    throw new Error(`range(${bounds.join(', ')}) is no range of at most ${templateLimits.elements} numbers`);
   return Array.from({ length }, (_, i) => start! + i * step!);
 }
 

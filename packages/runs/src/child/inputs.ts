@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { basename, extname, isAbsolute } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Row } from '@working-papers/methods/contract';
-import { CsvError, parse } from 'csv-parse';
+import { parse } from 'csv-parse';
 import { uploadedInput } from '../uploads/store.ts';
 
 /** Longest line that a row may come from. */
@@ -59,17 +58,33 @@ export async function* inputRows(source: Source): AsyncGenerator<Row> {
   else for await (const { line } of lines(source, name)) yield { text: line };
 }
 
+/** Lines that are not blank, numbered from 1. A line that is too long is refused before it has been read whole. */
 async function* lines(source: Source, name: string): AsyncGenerator<{ line: string; number: number }> {
-  const reader = createInterface({ input: Readable.from(inputBytes(source)), crlfDelay: Number.POSITIVE_INFINITY });
   let number = 0;
-  for await (const line of reader) {
+  const checked = (line: string) => {
     number += 1;
-    if (line.length > longestLine) {
-      throw new Error(`${name}, line ${number}: ${line.length} characters; a row has at most ${longestLine}.`);
+    if (line.length <= longestLine) return { line, number };
+    throw new Error(`${name}, line ${number}: more than ${longestLine} characters; a row has at most so many.`);
+  };
+  // A byte order mark is no part of the first line.
+  const decoder = new TextDecoder('utf-8');
+  let rest = '';
+  for await (const bytes of inputBytes(source)) {
+    const piece = decoder.decode(bytes, { stream: true });
+    rest += piece;
+    if (/[\r\n]/.test(piece)) {
+      // "\r" at the very end may be half of "\r\n".
+      const whole = rest.split(/\r\n|\n|\r(?!$)/);
+      rest = whole.pop() ?? '';
+      for (const line of whole) {
+        const row = checked(line);
+        if (line.trim() !== '') yield row;
+      }
     }
-    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
-    if (text.trim() !== '') yield { line: text, number };
+    if (rest.length > longestLine) checked(rest);
   }
+  rest = (rest + decoder.decode()).replace(/\r$/, '');
+  if (rest.trim() !== '') yield checked(rest);
 }
 
 async function* jsonlRows(source: Source, name: string): AsyncGenerator<Row> {
@@ -82,26 +97,45 @@ async function* jsonlRows(source: Source, name: string): AsyncGenerator<Row> {
     }
     if (typeof value === 'string') yield { text: value };
     else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      yield Object.fromEntries(Object.entries(value).map(([key, cell]) => [key, scalar(cell)]));
+      yield rowOf(value, `${name}, line ${number}`);
     } else throw new Error(`${name}, line ${number}: each line is one object; got ${line.slice(0, 40)}.`);
   }
 }
 
+function rowOf(value: object, place: string): Row {
+  try {
+    return Object.fromEntries(Object.entries(value).map(([key, cell]) => [key, scalar(cell)]));
+  } catch (error) {
+    throw new Error(`${place}: ${(error as Error).message}`);
+  }
+}
+
 function scalar(value: unknown): string | number | boolean | null {
-  return typeof value === 'object' && value !== null
-    ? JSON.stringify(value)
-    : (value as string | number | boolean | null);
+  if (typeof value !== 'object' || value === null) return value as string | number | boolean | null;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // The parser takes any depth, the writer does not.
+    throw new Error('a value is nested too deep.');
+  }
+}
+
+/** More columns are no table but a file of another kind. */
+const mostColumns = 10_000;
+
+function checkedColumns(names: string[]): string[] {
+  if (names.length <= mostColumns) return names;
+  throw new Error(`the first line names ${names.length} columns; a table has at most ${mostColumns}.`);
 }
 
 async function* csvRows(source: Source, name: string): AsyncGenerator<Row> {
   const parser = Readable.from(inputBytes(source)).pipe(
-    parse({ columns: true, bom: true, skip_empty_lines: true, max_record_size: longestLine }),
+    parse({ columns: checkedColumns, bom: true, skip_empty_lines: true, max_record_size: longestLine }),
   );
   try {
     for await (const row of parser) yield row as Row;
   } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    const { lines: line } = error as CsvError & { lines?: number };
-    throw new Error(`${name}, line ${line ?? 1}: ${error.message.replace(/\.?$/, '.')}`);
+    const { lines: line } = error as Error & { lines?: number };
+    throw new Error(`${name}, line ${line ?? 1}: ${(error as Error).message.replace(/\.?$/, '.')}`);
   }
 }
