@@ -139,7 +139,7 @@ export async function fit(encoder: EncoderModel, context: RunContext, settings: 
   const file: DirectionFile = {
     format: 'working-papers/direction@1',
     encoder: { reference: encoder.reference, sha256: encoder.sha256 },
-    templates: ask ? templates : ['{}'],
+    templates: ask ? [...templates] : ['{}'],
     anchor,
     words: { positive: lists.positive.length, negative: lists.negative.length, neutral: lists.neutral.length },
     mean: [...raw.mean],

@@ -5,6 +5,7 @@ import type { DecoderModel, EncoderModel, Model } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
 import { realModel } from '@working-papers/models/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Method } from '../../contract.ts';
 import { type MemoryContext, memoryContext } from '../../memory-context.ts';
 import { verdict } from '../../rules.ts';
 import { coordinate, score } from './direction.ts';
@@ -188,7 +189,8 @@ describe('the experiment', () => {
       maxNew: 4,
     });
     const evidence = small.events.flatMap((event) => (event.type === 'evidence' ? [event] : []));
-    const judged = descriptor.claims.filter(({ rule }) => 'stage' in (rule ?? {}) && rule?.stage === 'generation');
+    const { claims }: Method = descriptor;
+    const judged = claims.filter(({ rule }) => rule?.stage === 'generation');
     expect(evidence.map(({ claim }) => claim)).toEqual(judged.map(({ id }) => id));
     for (const { claim, values, seeds } of evidence) {
       const { rule } = judged.find(({ id }) => id === claim)!;
