@@ -90,13 +90,17 @@ const costs = { label: 1000, outside: 60, obstacle: 10, line: 3, flip: 4 };
 export function placeLabels(view: SceneView, width: number): void {
   const all = placed(view);
   const labels = all.filter(({ kind, box }) => kind === 'text' && box.x2 > box.x1);
+  const vertices = all.filter(({ kind }) => kind === 'line').map(pointOf);
   const obstacles = [...all.filter(({ kind }) => kind === 'symbol').map(({ box }) => box), ...alongLines(all)];
   const many = labels.length > keepAll;
   const steps = many ? [0, 0.5, -0.5, 0.9, -0.9] : [0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2];
   const kept: Box[] = [];
   for (const { item, box } of labels) {
     const height = box.y2 - box.y1;
-    const flip = item.align === 'left' && item.dx ? -(box.x2 - box.x1 + 2 * item.dx) : 0;
+    // Where a line ends its name stands beside it; only a point has another side.
+    const beside = { x1: box.x1 - (item.dx ?? 0), y1: (box.y1 + box.y2) / 2 };
+    const ends = vertices.some(({ x, y }) => Math.abs(x - beside.x1) < 3 && Math.abs(y - beside.y1) < height);
+    const flip = item.align === 'left' && item.dx && !ends ? -(box.x2 - box.x1 + 2 * item.dx) : 0;
     let best = { cost: Number.POSITIVE_INFINITY, dx: 0, dy: 0 };
     for (const dx of flip ? [0, flip] : [0])
       for (const step of steps) {
@@ -129,18 +133,20 @@ export function placeLabels(view: SceneView, width: number): void {
   }
 }
 
+/** Where an item of a line is; its bounds are the whole line's. */
+export const pointOf = ({ item, x, y }: Placed) => ({ x: x + (item.x ?? 0), y: y + (item.y ?? 0) });
+
 /** A small box every few pixels along each line. */
 function alongLines(all: readonly Placed[]): Box[] {
   const boxes: Box[] = [];
   let before: Placed | undefined;
   for (const point of all) {
     if (before && point.kind === 'line' && before.list === point.list) {
-      const [fromX, fromY] = [before.x + (before.item.x ?? 0), before.y + (before.item.y ?? 0)];
-      const [toX, toY] = [point.x + (point.item.x ?? 0), point.y + (point.item.y ?? 0)];
-      const pieces = Math.min(200, Math.ceil(Math.hypot(toX - fromX, toY - fromY) / 8));
+      const [from, to] = [pointOf(before), pointOf(point)];
+      const pieces = Math.min(200, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / 8));
       for (let piece = 0; piece < pieces; piece++) {
-        const x = fromX + ((toX - fromX) * piece) / pieces;
-        const y = fromY + ((toY - fromY) * piece) / pieces;
+        const x = from.x + ((to.x - from.x) * piece) / pieces;
+        const y = from.y + ((to.y - from.y) * piece) / pieces;
         boxes.push({ x1: x - 1, x2: x + 1, y1: y - 1, y2: y + 1 });
       }
     }

@@ -1,6 +1,6 @@
 /** What a reader can point at or step through in a drawn plot: a row of its data, where it is and what it says. */
-import { type Box, type Placed, placed, type SceneView } from '@working-papers/runs/plots';
-import { number } from '$lib/format.ts';
+import { type Box, type Placed, placed, pointOf, type SceneView } from '@working-papers/runs/plots';
+import { number } from '../format.ts';
 
 export interface Target {
   /** Pixels of the drawing. */
@@ -34,10 +34,9 @@ export function targetsOf(view: SceneView): Target[] {
   }));
 }
 
-/** A point of a line: its item's bounds are the whole line's. */
-function around({ item, x, y }: Placed): Box {
-  const [atX, atY] = [x + (item.x ?? 0), y + (item.y ?? 0)];
-  return { x1: atX - 3, x2: atX + 3, y1: atY - 3, y2: atY + 3 };
+function around(vertex: Placed): Box {
+  const { x, y } = pointOf(vertex);
+  return { x1: x - 3, x2: x + 3, y1: y - 3, y2: y + 3 };
 }
 
 /** Vega-Lite writes what a mark's tooltip says as an object of formatted values; without one the row itself speaks. */
