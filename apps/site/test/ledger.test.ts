@@ -1,7 +1,7 @@
 /** The ledger and what surrounds it, in a real browser: filters, downloads, times, evidence and the run that made it, and every page for everybody. */
 import { createRequire } from 'node:module';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openBrowser } from './browser.ts';
 import { type Instance, startInstance } from './instance.ts';
 
@@ -27,9 +27,10 @@ const post = async (path: string, body: unknown = {}) =>
   ).json();
 const get = async (path: string) => (await fetch(`${instance.address}/api/v1${path}`)).json();
 const ended = (id: string) =>
-  expect
-    .poll(async () => (await get(`/runs/${id}`)).status, { timeout: 300_000, interval: 500 })
-    .not.toMatch(/queued|running/);
+  vi.waitFor(async () => expect((await get(`/runs/${id}`)).status).not.toMatch(/queued|running/), {
+    timeout: 300_000,
+    interval: 500,
+  });
 
 beforeAll(async () => {
   [instance, browser] = await Promise.all([startInstance(), openBrowser()]);
