@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { nodeProblem } from '../bin/node-version.js';
 import { execute } from './index.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -182,7 +181,8 @@ describe('a wrong invocation', () => {
 });
 
 describe('the process itself', () => {
-  it('wants a Node that is new enough', () => {
+  it('wants a Node that is new enough', async () => {
+    const { nodeProblem } = await import(new URL('../bin/node-version.js', import.meta.url).href);
     expect(nodeProblem('20.18.3')).toBe(
       'Working Papers needs Node 20.19 or newer; this is 20.18.3. Install a current release of Node and run the command again.',
     );
