@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeProblem } from '../apps/cli/bin/node-version.js';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const stamps = join(root, '.stamps');
@@ -42,11 +43,8 @@ export function run(program, args, { show = false, env = {} } = {}) {
 }
 
 function checkNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > 20 || (major === 20 && minor >= 19)) return;
-  throw new SetupError(
-    `Working Papers needs Node 20.19 or newer; this is ${process.versions.node}. Install a current release of Node and run the command again.`,
-  );
+  const problem = nodeProblem();
+  if (problem) throw new SetupError(problem);
 }
 
 function* files(folder) {

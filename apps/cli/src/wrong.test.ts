@@ -181,6 +181,19 @@ describe('a wrong invocation', () => {
 });
 
 describe('the process itself', () => {
+  it('wants a Node that is new enough', async () => {
+    const { nodeProblem } = await import(new URL('../bin/node-version.js', import.meta.url).href);
+    expect(nodeProblem('20.18.3')).toBe(
+      'Working Papers needs Node 20.19 or newer; this is 20.18.3. Install a current release of Node and run the command again.',
+    );
+    expect(['20.19.0', '22.0.0', '24.1.0', process.versions.node].map((version) => nodeProblem(version))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
   const run = (words: readonly string[], env: Record<string, string> = {}) =>
     new Promise<Outcome>((resolve) => {
       execFile(process.execPath, [bin, ...words], { env: { ...process.env, ...env } }, (error, out, err) =>

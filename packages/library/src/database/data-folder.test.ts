@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { makeDataFolder } from './data-folder.ts';
+import { makeDataFolder, roomProblem } from './data-folder.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -15,6 +15,13 @@ it('is made with those above it, for its owner only, and again without complaint
   makeDataFolder(deep);
   makeDataFolder(deep);
   expect((await stat(deep)).mode & 0o777).toBe(0o700);
+});
+
+it('has room, or a sentence that says how much', () => {
+  expect(roomProblem(folder, 0)).toBeUndefined();
+  expect(roomProblem(folder, 2 ** 60)).toMatch(
+    /^The disk of .* has \d+ MB left, and the database needs 1099511627776 MB\. Free some space and start again\.$/,
+  );
 });
 
 it('is refused where a file stands', async () => {

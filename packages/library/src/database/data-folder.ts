@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /**
@@ -25,6 +25,19 @@ const reasons: Record<string, string> = {
   EROFS: 'its disk is read-only',
   ENOSPC: 'its disk is full',
 };
+
+/** The embedded database is not kept open on a disk with less room, bytes: PGlite hangs when it cannot write (tried). */
+export const leastRoom = 128 * 2 ** 20;
+
+/** A sentence when the folder's disk has less than `least` bytes left. */
+export function roomProblem(folder: string, least = leastRoom): string | undefined {
+  const { bavail, bsize, blocks } = statfsSync(folder);
+  const free = bavail * bsize;
+  // Some file systems do not say how large they are.
+  if (blocks === 0 || free >= least) return undefined;
+  const megabytes = (bytes: number) => `${Math.floor(bytes / 2 ** 20)} MB`;
+  return `The disk of ${folder} has ${megabytes(free)} left, and the database needs ${megabytes(least)}. Free some space and start again.`;
+}
 
 /** One after the other: Node's own recursive mkdir never ends where a folder cannot be made (tried on /proc). */
 function makeFolders(folder: string): void {

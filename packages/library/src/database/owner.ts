@@ -9,7 +9,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import { makeDataFolder } from './data-folder.ts';
+import { makeDataFolder, roomProblem } from './data-folder.ts';
 import { takeFolderLock } from './folder-lock.ts';
 import { oneStatementAtATime } from './pipeline.ts';
 import { answers, databaseSocket } from './sockets.ts';
@@ -34,6 +34,8 @@ async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
     },
   });
   if (!lock || (await served())) return leave(alreadyOwned);
+  const tooFull = roomProblem(dataFolder);
+  if (tooFull) throw new Error(tooFull);
   if (existsSync(socket)) await rm(socket);
   const note = join(dataFolder, 'database.pid');
   await writeFile(note, String(process.pid));
@@ -74,6 +76,11 @@ async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
   });
   let idleSince = Date.now();
   setInterval(() => {
+    const tooFull = stopping ? undefined : roomProblem(dataFolder);
+    if (tooFull) {
+      say(tooFull);
+      void stop();
+    }
     if (server.getStats().activeConnections > 0) idleSince = Date.now();
     else if (waitsForClients && Date.now() - idleSince > idleMs) void stop();
   }, 1_000);
