@@ -5,7 +5,7 @@ import type { DecoderModel, EncoderModel, Model } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
 import { realModel } from '@working-papers/models/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Method } from '../../contract.ts';
+import type { Claim } from '../../contract.ts';
 import { type MemoryContext, memoryContext } from '../../memory-context.ts';
 import { verdict } from '../../rules.ts';
 import { coordinate, score } from './direction.ts';
@@ -189,7 +189,7 @@ describe('the experiment', () => {
       maxNew: 4,
     });
     const evidence = small.events.flatMap((event) => (event.type === 'evidence' ? [event] : []));
-    const { claims }: Method = descriptor;
+    const claims = descriptor.claims as readonly Claim[];
     const judged = claims.filter(({ rule }) => rule?.stage === 'generation');
     expect(evidence.map(({ claim }) => claim)).toEqual(judged.map(({ id }) => id));
     for (const { claim, values, seeds } of evidence) {
