@@ -43,10 +43,8 @@ export function chatTemplate(
       const most = templateLimits.characters + 8 * charactersOf(messages);
       return String(new BoundedEvaluation(scopeOf(given), most).run(template.parsed).value);
     } catch (error) {
-      throw new Error(
-        `The model's chat template could not be applied (${(error as Error).message.replace(/\.$/, '')}).`,
-        { cause: error },
-      );
+      const why = (error as Error).message.slice(0, 300).replace(/\.$/, '');
+      throw new Error(`The model's chat template could not be applied (${why}).`, { cause: error });
     }
   };
 }

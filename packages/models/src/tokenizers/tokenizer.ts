@@ -73,7 +73,8 @@ function attempt<T>(what: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    throw new Error(`${what} (${(error as Error).message.replace(/\.$/, '')}).`, { cause: error });
+    const why = (error as Error).message.slice(0, 300).replace(/\.$/, '');
+    throw new Error(`${what} (${why}).`, { cause: error });
   }
 }
 
