@@ -29,7 +29,7 @@ export function plotConfig(style: PlotStyle = {}): Config {
     // Labels of marks for screen readers: a picture has its alt text, a live plot says where the reader stands.
     aria: false,
     tooltipFormat: { numberFormat: ',.4~r' },
-    mark: { tooltip: true },
+    mark: { color: inks.ink, tooltip: true },
     view: { stroke: null },
     ...spaced(pageSpacing),
     header: {
@@ -81,7 +81,6 @@ export function plotConfig(style: PlotStyle = {}): Config {
     rule: { color: inks.ink3, strokeDash: [2, 3] },
     point: { filled: true, size: 30 },
     text: { fontSize: 13, fontWeight: 600, color: inks.ink },
-    bar: { color: inks.ink },
     legend: {
       orient: 'top',
       direction: 'horizontal',

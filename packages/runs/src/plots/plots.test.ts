@@ -114,10 +114,13 @@ describe('a plot is drawn', () => {
     const [drawing] = await drawPlots({ data: { values: lines }, encoding: points, layer: [{ mark: 'line' }, label] }, [
       { width: 328 },
     ]);
-    // Right of the end of the line, inside of the picture: 21 letters at 13 px take about 130 px.
-    const padding = (drawing!.vega as { padding: { right: number } }).padding.right;
-    expect(padding).toBeGreaterThan(90);
-    expect(padding).toBeLessThan(160);
+    // Right of the end of the line and inside of the picture: 21 letters at 13 px take about 125 px.
+    const left = Number(/translate\(([\d.]+),/.exec(drawing!.svg)![1]);
+    const end = Number(/<text[^>]* transform="translate\(([\d.]+),[^>]*>the method under test/.exec(drawing!.svg)![1]);
+    const last = Number(/<path[^>]* d="M[^"]*L([\d.]+),[\d.]+"[^>]* stroke="#1d1b17"/.exec(drawing!.svg)![1]);
+    expect(end).toBeGreaterThan(last);
+    expect(left + end).toBeGreaterThan(328 - 140);
+    expect(left + end).toBeLessThan(328 - 120);
   }, 60_000);
 
   it('or refused with a sentence when it is not Vega-Lite', async () => {
