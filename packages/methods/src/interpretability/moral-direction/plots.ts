@@ -63,6 +63,7 @@ export function rankPlot(values: readonly { phrase: string; score: number }[]): 
 /** Phrases that were labelled one way and scored the other, a line each: how far the score lies on the wrong side. */
 export function misfitPlot(values: readonly { phrase: string; score: number; label: string }[]): Spec {
   const sorted = [...values].sort((a, b) => b.score - a.score);
+  const labels = ['labelled fine', 'labelled wrong'].filter((label) => values.some((value) => value.label === label));
   const names = rowNames(sorted.map(({ phrase }) => phrase));
   return {
     $schema: schema,
@@ -71,7 +72,7 @@ export function misfitPlot(values: readonly { phrase: string; score: number; lab
     encoding: {
       y: { field: 'phrase', type: 'nominal', sort: null, title: null },
       x: { field: 'score', type: 'quantitative', title: 'score' },
-      color: { field: 'label', type: 'nominal', scale: { domain: ['labelled fine', 'labelled wrong'] } },
+      color: { field: 'label', type: 'nominal', scale: { domain: labels } },
       tooltip: [{ field: 'phrase' }, { field: 'label' }, { field: 'score', format: '.2f' }],
     },
     layer: [
