@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { execute } from './index.ts';
 import type { Terminal } from './terminal.ts';
 
 const bin = fileURLToPath(new URL('../bin/papers.js', import.meta.url));
 const before = { ...process.env };
 let folder: string;
+let execute: typeof import('./index.ts').execute;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'papers-wrong-'));
@@ -29,6 +29,8 @@ beforeAll(async () => {
     WORKING_PAPERS_METHODS: fileURLToPath(new URL('../../../packages/runs/src/fixtures/rooms', import.meta.url)),
     HF_HUB_OFFLINE: '1',
   });
+  // The rooms are looked for where the environment says when this is loaded.
+  ({ execute } = await import('./index.ts'));
 });
 afterEach(() => {
   process.exitCode = undefined;
@@ -173,7 +175,7 @@ describe('a wrong invocation', () => {
       const outcome = await papers(words);
       expect(outcome).toMatchObject({ code, out: '' });
       expect(outcome.err).toMatch(sentence);
-      expect(outcome.err).toMatch(/^[A-Z"/].*[.?!]\n$/);
+      expect(outcome.err).toMatch(/^[A-Z"/-].*[.?!]\n$/s);
       expect(outcome.err).not.toMatch(/\n\s+at |undefined|\[object/);
     },
     60_000,
@@ -234,7 +236,7 @@ describe('the process itself', () => {
         { WORKING_PAPERS_DATA: '/proc/nowhere' },
         /\/proc\/nowhere cannot be used.*WORKING_PAPERS_DATA/,
       ],
-      [['serve'], { WORKING_PAPERS_DATA: file }, /short.txt.*WORKING_PAPERS_DATA/],
+      [['serve', '--port', '5389'], { WORKING_PAPERS_DATA: file }, /short.txt.*WORKING_PAPERS_DATA/],
       [
         ['runs', 'list'],
         { DATABASE_URL: 'postgres://localhost:9/none' },

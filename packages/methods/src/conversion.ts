@@ -47,14 +47,14 @@ function convert(name: string, type: FieldType, entry: unknown): Conversion {
   if (text === '') return { value: undefined };
   if (type === 'number' || type === 'integer') {
     const value = Number(text);
-    if (!Number.isFinite(value)) return { message: `${name} must be a number; got '${entry}'.` };
+    if (!Number.isFinite(value)) return { message: `${name} must be a number; got '${entry.slice(0, 80)}'.` };
     if (type === 'integer' && !Number.isInteger(value))
-      return { message: `${name} must be a whole number; got '${entry}'.` };
+      return { message: `${name} must be a whole number; got '${entry.slice(0, 80)}'.` };
     return { value };
   }
   if (type === 'boolean') {
     const value = truths[text.toLowerCase()];
-    return value === undefined ? { message: `${name} must be true or false; got '${entry}'.` } : { value };
+    return value === undefined ? { message: `${name} must be true or false; got '${entry.slice(0, 80)}'.` } : { value };
   }
   try {
     return { value: JSON.parse(text) };

@@ -1,5 +1,6 @@
 import { fail } from '@sveltejs/kit';
 import { importPage, listImports, PageError } from '@working-papers/library';
+import { sentForm } from '$lib/server/sent-form.ts';
 import type { Actions, PageServerLoad } from './$types';
 
 /** Bytes of a page; the founding one has 90 kB. */
@@ -15,7 +16,7 @@ export const actions: Actions = {
       return fail(413, {
         message: `The page has ${length.toLocaleString('en')} bytes; at most ${limit.toLocaleString('en')} can be imported at once. Import it in parts.`,
       });
-    const data = await request.formData();
+    const data = await sentForm(request);
     const file = data.get('file');
     const pasted = data.get('text');
     const fromFile = file instanceof File && file.size > 0;

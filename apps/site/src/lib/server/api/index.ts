@@ -27,7 +27,9 @@ api.onError((error, c) => {
   console.error(`${c.req.method} ${c.req.path}:`, error);
   return c.json({ error: 'Something went wrong here; the log of the site says what.' }, 500);
 });
-api.notFound((c) => c.json({ error: `There is no ${c.req.path}. /api/v1/docs lists what there is.` }, 404));
+api.notFound((c) =>
+  c.json({ error: `There is no ${c.req.path.slice(0, 200)}. /api/v1/docs lists what there is.` }, 404),
+);
 
 /** Hono's own words of a body that cannot be read say what is wrong, not what to do. */
 function sentenceOf({ status, message }: HTTPException): string {

@@ -15,6 +15,7 @@ import {
 import { stripSentence } from '$lib/format.ts';
 import { abstractPieces, evidenceFor, formOf, methodOf } from '$lib/server/papers.ts';
 import { plotsOf } from '$lib/server/plots.ts';
+import { sentForm } from '$lib/server/sent-form.ts';
 import { dataFolder } from '$lib/server/settings.ts';
 import { spaced } from '$lib/values.ts';
 import type { Actions, PageServerLoad } from './$types';
@@ -132,7 +133,7 @@ export const actions: Actions = {
         errors: [],
         entered: undefined,
       });
-    const data = await request.formData();
+    const data = await sentForm(request);
     const raw: Record<string, string | string[]> = {};
     for (const name of new Set(data.keys())) {
       const all = data.getAll(name).filter((value): value is string => typeof value === 'string');
