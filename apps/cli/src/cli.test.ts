@@ -100,7 +100,7 @@ describe('wrong arguments end with 2 and a sentence that names thing, value and 
     [['search', 'x', '--from', 'May'], /--from.*"May".*YYYY-MM-DD/],
     [['import', 'no-such-page.txt'], /no file "no-such-page.txt"/],
     [['run', 'nothing'], /no paper "nothing" here.*prepacking/],
-    [['run', 'counting', 'dance'], /no action "dance"; it has count/],
+    [['run', 'counting', 'dance'], /"dance" is no action of counting; it has count/],
     [['run', 'counting', '--tow', '3'], /Unknown option "--tow".*--to\b/],
     [['run', 'counting', '--to', 'x'], /--to must be a number; got 'x'/],
     [['run', 'counting', '--to', '20000'], /10000.*20000/],

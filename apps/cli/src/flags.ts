@@ -34,7 +34,7 @@ export async function parseRun(method: Method, words: readonly string[]): Promis
   const [first] = words;
   const action = actions.length > 0 && first !== undefined && !first.startsWith('-') ? first : undefined;
   if (action !== undefined && !actions.includes(action)) {
-    throw new UsageError(`${method.slug} has no action "${action}"; it has ${actions.join(', ')}.`);
+    throw new UsageError(`"${action}" is no action of ${method.slug}; it has ${actions.join(', ')}.`);
   }
   const fields = fieldsOf(method, action);
   const command = methodCommand(method, action, fields);

@@ -107,9 +107,9 @@ const cases: Case[] = [
   ['show nothing --json', 1, /no paper "nothing"/],
   ['run', 2, /Missing required argument "slug"/],
   ['run nothing', 2, /no paper "nothing" here\. These run: /],
-  ['run counting dance', 2, /no action "dance"; it has count/],
+  ['run counting dance', 2, /"dance" is no action of counting; it has count/],
   ['run counting --to -5', 2, /got -5/],
-  ['run counting --to 1e30', 2, /at most 10000.*got 1e\+30/],
+  ['run counting --to 1e9', 2, /at most 10000.*got 1000000000/],
   ['run counting --to 2.5', 2, /whole number; got '2.5'/],
   [`run counting --seed ${huge}`, 2, /from 0 to 4294967295/],
   ['run counting --stage one', 2, /--stage needs "experiment"/],
@@ -118,7 +118,7 @@ const cases: Case[] = [
   ['run counting read --lines @folder', 2, /folder" \(--lines\) is a folder\. Give a .txt/],
   ['run counting read --lines @folder.txt', 2, /is a folder/],
   ['run counting --out @short.txt', 2, /short.txt" \(--out\) is a file\. Give a folder/],
-  ['runs dance', 2, /Unknown command "dance"/],
+  ['runs dance', 2, /Too many arguments for "list"/],
   ['runs list --limit 0', 2, /"0" is invalid\. Give a whole number from 1 to 100/],
   ['runs list --status odd', 2, /"odd" is invalid\. Allowed choices are queued/],
   ['runs list --cursor odd', 2, /"odd" is no cursor.*Start again without one/],
@@ -204,7 +204,7 @@ describe('the process itself', () => {
     });
 
   it('shows the usage on standard error when no command is given', async () => {
-    for (const words of [[], ['runs'], ['models']]) {
+    for (const words of [[], ['models']]) {
       const { code, out, err } = await run(words);
       expect({ code, out }).toEqual({ code: 2, out: '' });
       expect(err).toMatch(/^Usage: papers/);

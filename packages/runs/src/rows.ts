@@ -107,7 +107,7 @@ function readCursor(cursor: string): { at: string; id: string } {
   try {
     const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, string];
     // To the millisecond and back: what Postgres would refuse (31 February) does not come back the same.
-    const isTime = /^[1-9]\d{3}-.{19}\d{3}Z$/.test(at) && new Date(at).toISOString().slice(0, 23) === at.slice(0, 23);
+    const isTime = /^[1-9]\d{3}-.{18}\d{3}Z$/.test(at) && new Date(at).toISOString().slice(0, 23) === at.slice(0, 23);
     if (isTime && /^[\w-]{1,80}$/.test(id)) return { at, id };
   } catch {}
   throw new RunRequestError(`"${cursor.slice(0, 80)}" is no cursor of the list of runs. Start again without one.`);

@@ -383,5 +383,5 @@ it('lists runs newest first, page by page', async () => {
     cursor = page.next;
   } while (cursor !== undefined);
   expect(paged).toEqual(all);
-  await expect(listRuns(library, { cursor: 'x' })).rejects.toThrow('not a cursor');
+  await expect(listRuns(library, { cursor: 'x' })).rejects.toThrow('no cursor of the list');
 });
