@@ -8,7 +8,7 @@ export interface Spacing {
   concat: number;
   narrowest: number;
 }
-export const pageSpacing: Spacing = { facet: 16, concat: 24, narrowest: 96 };
+export const pageSpacing: Spacing = { facet: 24, concat: 24, narrowest: 96 };
 export const thumbnailSpacing: Spacing = { facet: 6, concat: 6, narrowest: 16 };
 
 /**

@@ -149,8 +149,8 @@ it('is as wide as asked, and in rows where views would be too narrow', () => {
   expect(fitted({ hconcat: [view, view, view] }, 464)).toMatchObject({ columns: 3 });
   const values = Array.from({ length: 5 }, (_, i) => ({ name: `${i}` }));
   const faceted = { data: { values }, facet: { field: 'name' }, spec: view };
-  expect(fitted(faceted, 328)).toMatchObject({ columns: 3, spec: { width: 98 } });
-  expect(fitted(faceted, 312)).toMatchObject({ columns: 2, spec: { width: 148 } });
+  expect(fitted(faceted, 328)).toMatchObject({ columns: 2, spec: { width: 152 } });
+  expect(fitted(faceted, 464)).toMatchObject({ columns: 3, spec: { width: 138 } });
   expect(fitted({ ...faceted, columns: 1 }, 328)).toMatchObject({ columns: 1, spec: { width: 328 } });
 });
 
