@@ -16,7 +16,7 @@ import { type Plan, prefillFlops } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
 
 /** Seconds of a forward pass a parameter, whatever it computes. */
-const passSeconds = 2e-9;
+const passSeconds = 0.7e-9;
 /** Bytes a second at which a decoding step reads the weights. */
 const bandwidth = 15e9;
 
