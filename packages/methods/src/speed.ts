@@ -6,8 +6,8 @@ export const flopsPerCore = 45e9;
 
 export const flopsPerSecond = ({ cores }: EstimateFacts['machine']): number => flopsPerCore * cores;
 
-/** Seconds until a process has started. */
-export const startSeconds = 1;
+/** Seconds until a process has started and told what machine it is on, and until it has ended. */
+export const startSeconds = 2;
 
 /** Resident bytes of a process with the engine and no model. */
 export const startBytes = 180e6;

@@ -16,7 +16,9 @@ import { type Plan, prefillFlops } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
 
 /** Seconds of a forward pass a parameter, whatever it computes. */
-const passSeconds = 2e-9;
+const passSeconds = 0.7e-9;
+/** Seconds to compile the programs that prefill, of rows and of one row alone. */
+const compileSeconds = 1.5;
 /** Bytes a second at which a decoding step reads the weights. */
 const bandwidth = 15e9;
 
@@ -48,7 +50,7 @@ export async function estimate(parameters: PrepackingParameters, facts: Estimate
   // Logits and their copy; hidden states, keys and values.
   const slotBytes = (model.kind === 'decoder' ? 8 * model.vocabulary : 0) + 8 * model.hidden * model.layers;
   return {
-    seconds: startSeconds + openSeconds(model) + scale * (rounds + continuing) + proof,
+    seconds: startSeconds + openSeconds(model) + compileSeconds + scale * (rounds + continuing) + proof,
     bytes: startBytes + weightBytes(model) + slots * slotBytes,
     basis: `two operations a parameter and slot, padding included, at ${flopsPerCore / 1e9} GFLOP/s on each of ${facts.machine.cores} cores; 4.5 characters a token`,
   };
