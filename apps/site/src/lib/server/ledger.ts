@@ -15,7 +15,7 @@ const date = z
   .regex(/^\d{4}-\d{2}-\d{2}$/, 'A date is written YYYY-MM-DD')
   .refine((text) => !Number.isNaN(Date.parse(text)), 'There is no such day')
   .optional();
-const verdict = z.enum(verdicts, { error: `A verdict is one of: ${verdicts.join(', ')}` });
+const verdict = z.enum(verdicts);
 
 /** The filters as they stand in an address. */
 export const LedgerQuery = z.object({
@@ -23,7 +23,9 @@ export const LedgerQuery = z.object({
     description: 'Words, all of which a claim’s id, title, statement or measure has',
   }),
   verdict: z
-    .union([verdict, z.array(verdict).max(verdicts.length)])
+    .union([verdict, z.array(verdict).max(verdicts.length)], {
+      error: `A verdict is one of: ${verdicts.join(', ')}`,
+    })
     .optional()
     .openapi({ description: 'One or several verdicts (the parameter repeated)' }),
   family: z.string().max(40, 'The name of a family has at most 40 characters').optional(),
