@@ -14,6 +14,8 @@ export interface PrefillRequest {
 }
 
 export interface PrefillFacts {
+  /** The model's reference. */
+  model: string;
   attention: 'dense' | 'segments';
   rows: number;
   /** Padding included. */
@@ -46,6 +48,7 @@ async function prefill(parameters: Record<string, unknown>, context: Parameters<
     0,
   );
   return {
+    model: model.reference,
     attention,
     rows: rowsOf([plan]),
     slots: slotsOf([plan]),

@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from '../../../contract.ts';
 import type { PrefillFacts, PrefillRequest } from '../apart.ts';
 import { spread } from '../measure.ts';
 import type { Strategy } from '../parameters.ts';
-import { batching, openDecoder, type Pile, pileSize, seeds } from '../piles.ts';
+import { batching, type Pile, pileSize, seeds } from '../piles.ts';
 import { memoryPlot, strategyNames } from '../plots.ts';
 
 type Values = Extract<RunEvent, { type: 'evidence' }>['values'];
@@ -70,7 +70,7 @@ export async function memory(context: RunContext): Promise<void> {
       ];
     }),
   });
-  const { reference } = await openDecoder(context);
+  const reference = measured[0]!.facts.model;
   context.emit({
     type: 'plot',
     name: 'memory',

@@ -71,7 +71,12 @@ export async function time(context: RunContext): Promise<void> {
     setting: `${model.reference}, batches of ${batching.batch}`,
     spec: packingPlot(results[2]!.measured),
   });
-  const attention = results[0]!.measured.map((entry) => `${entry.strategy} ${entry.attention}`).join(', ');
+  const attention = results[0]!.measured
+    .map(({ strategy }) => {
+      const used = results.flatMap(({ measured }) => measured.filter((entry) => entry.strategy === strategy));
+      return `${strategy} ${[...new Set(used.map((entry) => entry.attention))].join(' or ')}`;
+    })
+    .join(', ');
   const setting = `${model.reference} (fp32), batches of ${batching.batch}, ${pileSize} prompts a pile, ${seeds.length} seeds; the interval is the range over the seeds; every strategy with the attention that is faster for it (${attention}), in turn`;
   const over = (at: number, strategy: string) => {
     const { measured } = results[at]!;
