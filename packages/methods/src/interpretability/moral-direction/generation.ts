@@ -174,7 +174,7 @@ function report(
   context.emit({
     type: 'plot',
     name: 'trade-off',
-    caption: 'The higher the threshold, the fewer negative texts, and the less likely the text is to the model itself',
+    caption: 'Negative texts against how unlikely the text is to the model itself, by threshold',
     setting,
     spec: tradeOffPlot(cells),
   });
