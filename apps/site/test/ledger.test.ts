@@ -80,7 +80,7 @@ describe('the ledger', () => {
     await page.goto(`${instance.address}/claims`);
     await page.selectOption('#cf', 'serving');
     await page.waitForURL(/family=serving/);
-    await page.getByLabel(/^not tested/).uncheck();
+    await page.locator('input[name=verdict][value="not tested"]').uncheck();
     await page.waitForURL((url) => url.searchParams.getAll('verdict').length === 3);
     const address = page.url();
     const ids = await page.locator('#table tbody .said:has-text("PRE-")').allTextContents();
@@ -88,7 +88,7 @@ describe('the ledger', () => {
     expect(await page.locator('#table tbody tr').count()).toBe(ids.length);
     await page.goto(address);
     expect(await page.inputValue('#cf')).toBe('serving');
-    expect(await page.getByLabel(/^not tested/).isChecked()).toBe(false);
+    expect(await page.locator('input[name=verdict][value="not tested"]').isChecked()).toBe(false);
     expect(await page.locator('#table tbody tr').count()).toBe(ids.length);
   });
 
