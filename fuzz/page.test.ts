@@ -22,7 +22,8 @@ const check = (text: string) =>
       expect(new Date(date).toISOString()).toContain(date);
       expect(authorCount + comments).toBeGreaterThanOrEqual(0);
     }
-    for (const { line, reason } of unreadable) {
+    // A page of 10 MB has millions of them, all of a few kinds.
+    for (const { line, reason } of unreadable.slice(0, 1_000)) {
       expect(line).toBeGreaterThan(0);
       expectSentenceText(reason);
     }

@@ -19,11 +19,20 @@ function labelOf(url: URL): string {
 export function findLinks(text: string): PaperLink[] {
   const links = new Map<string, PaperLink>();
   for (const [found] of text.matchAll(/https?:\/\/[^\s<>"'{}|\\^`]+/g)) {
-    let address = found.replace(/[.,;:!?*]+$/, '');
+    let address = withoutEnd(found, punctuation);
     // A bracket belongs to the address only when it was opened there.
-    while (/[)\]]$/.test(address) && !/[([]/.test(address)) address = address.slice(0, -1).replace(/[.,;:!?*]+$/, '');
+    while (/[)\]]$/.test(address) && !/[([]/.test(address)) address = withoutEnd(address.slice(0, -1), punctuation);
     if (!URL.canParse(address) || links.has(address)) continue;
     links.set(address, { label: labelOf(new URL(address)), url: address, by: 'authors' });
   }
   return [...links.values()];
+}
+
+const punctuation = '.,;:!?*';
+
+/** `text` without the characters of `set` at its end. A regular expression would look from every place on. */
+function withoutEnd(text: string, set: string): string {
+  let end = text.length;
+  while (end > 0 && set.includes(text[end - 1]!)) end--;
+  return text.slice(0, end);
 }

@@ -22,7 +22,7 @@ export interface Drawing {
   vega: Record<string, unknown>;
 }
 
-export const drawLimits = { milliseconds: 2_000, megabytes: 256, svgBytes: 4 * 1024 * 1024 } as const;
+export const drawLimits = { seconds: 10, megabytes: 256, svgBytes: 4 * 1024 * 1024 } as const;
 
 /** What the drawing child is sent, and what it answers: a drawing for each of the options, in their order. */
 export interface DrawRequest {
@@ -36,7 +36,7 @@ const children = pLimit(2);
 
 /**
  * Draws a Vega-Lite spec to SVG text that carries its font.
- * Throws with a sentence when the spec may not be drawn (see checkPlot), takes longer than 2 s, or is not Vega-Lite.
+ * Throws with a sentence when the spec may not be drawn (see checkPlot), takes longer than 10 s, or is not Vega-Lite.
  */
 export async function drawPlot(spec: Record<string, unknown>, options: DrawOptions): Promise<string> {
   return (await drawPlots(spec, [options]))[0]!.svg;
@@ -73,11 +73,11 @@ function drawInChild(request: DrawRequest): Promise<Drawing[]> {
     const patience = (): void => {
       clearTimeout(timer);
       timer = setTimeout(
-        () => fail('The plot took longer than 2 s to draw. Plot fewer points or fewer layers.'),
-        drawLimits.milliseconds,
+        () => fail(`The plot took longer than ${drawLimits.seconds} s to draw. Plot fewer points or fewer layers.`),
+        1000 * drawLimits.seconds,
       );
     };
-    // Loading Vega is ours to pay; the two seconds are the spec's.
+    // Loading Vega is ours to pay; the limit is the spec's.
     timer = setTimeout(() => fail('The plot could not be drawn: its process did not start within 20 s.'), 20_000);
     child.on('message', (answer: DrawAnswer) => {
       if ('problem' in answer) return fail(answer.problem);

@@ -130,7 +130,7 @@ describe('a plot is drawn', () => {
     await expect(drawPlot(good, { width: 1 })).rejects.toThrow('got 1');
   }, 60_000);
 
-  it('within two seconds or not at all', async () => {
+  it('within ten seconds or not at all', async () => {
     // An expression that tries 2^60 ways to match: only a limit ends it.
     const spec = {
       ...bar,
@@ -138,7 +138,7 @@ describe('a plot is drawn', () => {
       transform: [{ calculate: "test(regexp('^(a+)+$'), datum.t)", as: 'z' }],
     };
     expect(checkPlot(spec)).toEqual([]);
-    await expect(drawPlot(spec, { width: 320 })).rejects.toThrow('longer than 2 s');
+    await expect(drawPlot(spec, { width: 320 })).rejects.toThrow('longer than 10 s');
   }, 60_000);
 });
 
