@@ -293,10 +293,15 @@ describe('the instance answers in order', () => {
   it('to bodies that are too long, of no known length, or of another kind', { timeout: patience }, async () => {
     const json = { 'content-type': 'application/json' };
     const long = JSON.stringify({ slug: 'prepacking', parameters: { prompts: 'x'.repeat(3_000_000) } });
-    expect((await ask('POST', '/api/v1/runs', long, json)).status).toBe(413);
-    const unknown = await ask('POST', '/api/v1/runs', long, { ...json, 'transfer-encoding': 'chunked' });
-    expect(unknown.status).toBe(413);
-    expectSentenceText(JSON.parse(unknown.text).error);
+    for (const headers of [json, { ...json, 'transfer-encoding': 'chunked' }]) {
+      // The server does not read what it refuses, so the connection may end before its answer is read.
+      const refused = await ask('POST', '/api/v1/runs', long, headers).catch((error: NodeJS.ErrnoException) => {
+        expect(['ECONNRESET', 'EPIPE']).toContain(error.code);
+      });
+      if (!refused) continue;
+      expect(refused.status).toBe(413);
+      expectSentenceText(JSON.parse(refused.text).error);
+    }
     for (const type of [
       'text/plain',
       'application/x-www-form-urlencoded',

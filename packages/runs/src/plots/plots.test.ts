@@ -82,10 +82,10 @@ describe('a plot is drawn', () => {
       facet: { column: { field: 'view', type: 'nominal', title: null } },
       spec: { width: 130, height: 60, mark: 'bar', encoding: { x: { field: 'tokens', type: 'quantitative' } } },
     };
-    const drawings = await drawPlots(spec, [{ width: 464 }, { width: 464, dark: true }, { width: 328 }]);
+    const drawings = await drawPlots(spec, [{ width: 640 }, { width: 640, dark: true }, { width: 328 }]);
     const [wide, night, narrow] = drawings;
     for (const [drawing, width] of [
-      [wide!, 464],
+      [wide!, 640],
       [narrow!, 328],
     ] as const)
       expect(Math.abs(drawing.width - width)).toBeLessThanOrEqual(2);
