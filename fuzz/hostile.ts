@@ -145,7 +145,8 @@ export async function answerOrSentence<T>(bytes: number, body: () => T | Promise
     expectSentence(error);
     return undefined;
   } finally {
-    expect(performance.now() - began, 'milliseconds').toBeLessThan(5_000);
+    // Ten times what the slowest takes alone: other tests run beside. What is quadratic takes minutes.
+    expect(performance.now() - began, 'milliseconds').toBeLessThan(25_000);
     expect(memory() - before, 'bytes taken').toBeLessThan(64 * 2 ** 20 + 40 * bytes);
   }
 }
