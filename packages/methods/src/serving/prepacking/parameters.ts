@@ -63,7 +63,7 @@ export const parameters = z.strictObject({
   }),
   attention: z.enum(attentions).default('auto').meta({
     description:
-      'dense: one matrix over the packed row with a block-diagonal mask, as in the paper; segments: each prompt of the row by itself, so that no such matrix is built; auto: what is faster for the batch.',
+      'dense: one matrix over the packed row with a block-diagonal mask, as in the paper; segments: each prompt of the row by itself, so that no such matrix is built; auto: segments, unless a row holds too many prompts for them.',
   }),
   capacityFactor: z
     .number()
