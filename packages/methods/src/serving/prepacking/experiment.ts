@@ -1,5 +1,6 @@
 /** The experiment scaled to one machine. */
 import type { Stage } from '../../contract.ts';
+import { attention } from './stages/attention.ts';
 import { exactness } from './stages/exactness.ts';
 import { memory } from './stages/memory.ts';
 import { packing } from './stages/packing.ts';
@@ -25,6 +26,12 @@ export const experiment: readonly Stage[] = [
     title: 'Memory',
     description: 'The peak of each strategy in a process of its own, two piles, three seeds. About four minutes.',
     run: memory,
+  },
+  {
+    name: 'attention',
+    title: 'Attention',
+    description: 'Dense and by segments, plan by plan: which is faster. About three minutes.',
+    run: attention,
   },
   {
     name: 'packing',

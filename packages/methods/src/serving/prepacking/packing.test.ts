@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { planByProgram } from './ilp.ts';
 import { layOut, places } from './layout.ts';
 import { exactLimit, planPacking, planPadded, prefillFlops, segmentsOf } from './packing.ts';
+import { attentionFor } from './prefill.ts';
 
 const lengthsOf = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 });
 
@@ -152,6 +153,18 @@ describe('segmentsOf', () => {
       { row: 0, start: 0, end: 3 },
       { row: 1, start: 0, end: 3 },
     ]);
+  });
+});
+
+describe('attentionFor', () => {
+  it('is what was asked; else dense for small plans, by segments for long packed rows, dense past what a pass takes', () => {
+    const small = planPacking([8, 8]);
+    const long = planPacking([900, 300, 300, 300, 200, 200]);
+    expect(attentionFor(small, 'segments')).toBe('segments');
+    expect(attentionFor(long, 'dense')).toBe('dense');
+    expect(attentionFor(small)).toBe('dense');
+    expect(attentionFor(long)).toBe('segments');
+    expect(attentionFor(planPacking(new Array(300).fill(8), { capacity: 2400 }))).toBe('dense');
   });
 });
 

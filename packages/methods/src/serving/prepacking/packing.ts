@@ -177,13 +177,14 @@ export interface PrefillShape {
  */
 export function prefillFlops(plan: Plan, shape: PrefillShape, attention: 'dense' | 'segments'): number {
   const c = 4 * shape.layers * shape.heads * shape.headDim;
-  const slots = plan.rows.length * plan.width;
-  const pairs =
-    attention === 'dense'
-      ? slots * plan.width
-      : segmentsOf(plan).reduce((sum, { start, end }) => sum + (end - start) ** 2, 0);
-  return 2 * shape.parameters * slots + c * pairs;
+  return 2 * shape.parameters * plan.rows.length * plan.width + c * pairsOf(plan, attention);
 }
+
+/** Pairs of tokens that attention multiplies: all of every row under a dense mask, those of each segment otherwise. */
+export const pairsOf = (plan: Plan, attention: 'dense' | 'segments'): number =>
+  attention === 'dense'
+    ? plan.rows.length * plan.width * plan.width
+    : segmentsOf(plan).reduce((sum, { start, end }) => sum + (end - start) ** 2, 0);
 
 /** What attention sees as one where it goes by segments: each prompt of a packed row; a padded row whole, padding included. */
 export function segmentsOf(plan: Plan): { row: number; start: number; end: number }[] {

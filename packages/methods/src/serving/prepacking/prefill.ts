@@ -5,7 +5,7 @@
 import type { CacheEntries, DecoderModel, EncoderModel } from '@working-papers/models';
 import { packTogether } from './batches.ts';
 import { type LayoutOptions, layIds, layOut, places } from './layout.ts';
-import { type Packing, type Plan, segmentsOf } from './packing.ts';
+import { type Packing, type Plan, pairsOf, segmentsOf } from './packing.ts';
 import type { Attention } from './parameters.ts';
 
 export interface PrefillOptions {
@@ -50,16 +50,21 @@ const packAll = (ids: readonly (readonly number[])[], { packing = 'bfd', capacit
 };
 
 /**
- * How a plan's attention is computed: as asked, or, for 'auto', by segments, which was faster for every batch that was measured
- * (the stage 'attention' of the experiment), unless a row holds more prompts than a pass takes segments.
+ * How a plan's attention is computed: as asked, or, for 'auto', whichever the cost of its pairs of tokens says is faster, as it was
+ * measured by the experiment's stage 'attention' on two cores. A row of more prompts than a pass takes segments is dense.
  */
 export function attentionFor(plan: Plan, asked: Attention = 'auto'): 'dense' | 'segments' {
   if (asked !== 'auto') return asked;
-  return plan.rows.some(({ prompts }) => prompts.length > mostSegments) ? 'dense' : 'segments';
+  const segments = segmentsOf(plan).length;
+  if (plan.rows.some(({ prompts }) => prompts.length > mostSegments)) return 'dense';
+  const bySegments = fusedPair * pairsOf(plan, 'segments') + segmentPairs * Math.max(leastSegments, segments);
+  return bySegments < pairsOf(plan, 'dense') ? 'segments' : 'dense';
 }
 
-/** Segments of a pass at most; see `DenseInput`. */
-const mostSegments = 256;
+/** Segments of a pass at most, and at least: its program computes so many, whether they are used or not. See `DenseInput`. */
+const [leastSegments, mostSegments] = [16, 256];
+/** What a pair costs in the fused kernel of a segment against one under a mask, and what a segment costs, in pairs under a mask. */
+const [fusedPair, segmentPairs] = [1, 1000];
 
 export interface PassOptions {
   attention?: Attention;
