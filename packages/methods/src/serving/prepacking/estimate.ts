@@ -14,6 +14,7 @@ import {
 import { batchesOf } from './batches.ts';
 import { type Plan, prefillFlops } from './packing.ts';
 import type { PrepackingParameters } from './parameters.ts';
+import { attentionFor } from './prefill.ts';
 
 /** Seconds of a forward pass a parameter, whatever it computes. */
 const passSeconds = 0.7e-9;
@@ -28,9 +29,9 @@ export async function estimate(parameters: PrepackingParameters, facts: Estimate
   const lengths = lines.map(tokensOf);
   // Attention's own part needs heads times their width alone, which is the width of the model.
   const shape = { parameters: multiplied(model), layers: model.layers, heads: 1, headDim: model.hidden };
-  const attention = parameters.attention === 'dense' ? 'dense' : 'segments';
   const seconds = (plans: readonly Plan[]) =>
-    plans.reduce((sum, plan) => sum + prefillFlops(plan, shape, attention), 0) / flopsPerSecond(facts.machine) +
+    plans.reduce((sum, plan) => sum + prefillFlops(plan, shape, attentionFor(plan, parameters.attention)), 0) /
+      flopsPerSecond(facts.machine) +
     plans.length * passSeconds * model.parameters;
 
   // The searches find about the rows that the greedy packing finds.

@@ -30,7 +30,7 @@ export const experiment: readonly Stage[] = [
   {
     name: 'attention',
     title: 'Attention',
-    description: 'Dense and by segments, plan by plan: which is faster. About three minutes.',
+    description: 'Dense and by segments, plan by plan: which is faster. About six minutes.',
     run: attention,
   },
   {

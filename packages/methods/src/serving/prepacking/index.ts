@@ -203,7 +203,7 @@ export default {
   ],
   remarks: [
     'The gain is against padding as Hugging Face does it; servers with variable-length attention and continuous batching (vLLM, TGI, TensorRT-LLM) avoid pad tokens already.',
-    'Attention by segments never multiplies tokens of different prompts, as variable-length kernels do; the paper masks them. Every strategy here is measured with the attention that is faster for it.',
+    'Attention by segments never multiplies tokens of different prompts, as variable-length kernels do; the paper masks them. Every strategy here, padding too, is measured with the attention that is expected to be faster for it.',
     'There is no gain when lengths are alike; one very long prompt in a batch gives the largest. Ordering by length is the honest competitor and is measured beside it.',
     'Packing sequences under a block-diagonal mask is old in training; what is new is doing it at prefill and unpacking the caches.',
   ],

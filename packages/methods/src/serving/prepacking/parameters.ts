@@ -63,7 +63,7 @@ export const parameters = z.strictObject({
   }),
   attention: z.enum(attentions).default('auto').meta({
     description:
-      'dense: one matrix over the packed row with a block-diagonal mask, as in the paper; segments: each prompt of the row by itself, so that no such matrix is built; auto: segments, unless a row holds too many prompts for them.',
+      'dense: one matrix over the packed row with a block-diagonal mask, as in the paper; segments: each prompt of the row by itself, so that no such matrix is built; auto: whichever is expected to be faster, batch by batch.',
   }),
   capacityFactor: z
     .number()
