@@ -9,7 +9,7 @@ let instance: Instance;
 let key: string;
 beforeAll(async () => {
   instance = await startInstance();
-  key = new URL(instance.keyed).searchParams.get('key')!;
+  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 

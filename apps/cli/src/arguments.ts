@@ -18,14 +18,22 @@ export function addCommand(
   options: CommandOptions = {},
 ): Command {
   const command = parent.command(name, options).description(summary);
-  return sentenceErrors(command, pathOf(command)).addHelpText('after', examplesText(examples));
+  return sentenceErrors(command, pathOf(command), options.isDefault).addHelpText('after', examplesText(examples));
 }
 
-/** Commander's own errors of this command become ours. */
-export function sentenceErrors(command: Command, path: string): Command {
+/** Commander's own errors of this command become ours; `standsIn`: it is what its parent does alone. */
+export function sentenceErrors(command: Command, path: string, standsIn = false): Command {
   return command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
-    throw usageError(error, path);
+    throw error.code === 'commander.excessArguments' && standsIn && command.parent!.args[0] !== command.name()
+      ? noSuchCommand(command.parent!, command.args[0]!)
+      : usageError(error, path);
   });
+}
+
+function noSuchCommand(parent: Command, name: string): UsageError {
+  const path = pathOf(parent);
+  const names = parent.commands.map((command) => command.name()).join(', ');
+  return new UsageError(`There is no command "${path} ${name}"; there are ${names}. See "${path} --help".`);
 }
 
 export function examplesText(examples: readonly string[]): string {

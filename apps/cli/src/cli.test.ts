@@ -115,7 +115,10 @@ describe('wrong arguments end with 2 and a sentence that names thing, value and 
     [['perplexity'], /--file/],
     [['embed'], /no text to embed/],
     [['runs', 'list', '--status', 'odd'], /"odd".*queued/],
-    [['runs', 'odd'], /Too many arguments for "list".*papers runs list --help/],
+    [
+      ['runs', 'odd'],
+      /no command "papers runs odd"; there are list, show, events, cancel, repeat\. See "papers runs --help"/,
+    ],
     [['serve', '--port', '99999'], /--port.*"99999".*65535/],
   ];
   it.each(cases)('papers %j', async (words, sentence) => {

@@ -118,7 +118,7 @@ const cases: Case[] = [
   ['run counting read --lines @folder', 2, /folder" \(--lines\) is a folder\. Give a .txt/],
   ['run counting read --lines @folder.txt', 2, /is a folder/],
   ['run counting --out @short.txt', 2, /short.txt" \(--out\) is a file\. Give a folder/],
-  ['runs dance', 2, /Too many arguments for "list"/],
+  ['runs dance', 2, /no command "papers runs dance"/],
   ['runs list --limit 0', 2, /"0" is invalid\. Give a whole number from 1 to 100/],
   ['runs list --status odd', 2, /"odd" is invalid\. Allowed choices are queued/],
   ['runs list --cursor odd', 2, /"odd" is no cursor.*Start again without one/],

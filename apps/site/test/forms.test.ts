@@ -38,7 +38,6 @@ const openForm = async (path = '/papers/prepacking') => {
   await page.waitForSelector('[data-testid=file-model], [data-testid=file-encoder]', { state: 'attached' });
 };
 const estimate = () => page.textContent('[data-testid=estimate]');
-const key = () => new URL(instance.keyed).searchParams.get('key')!;
 const stored = () => {
   const folder = join(instance.folder, 'uploads');
   return existsSync(folder) ? readdirSync(folder) : [];
@@ -46,7 +45,7 @@ const stored = () => {
 const api = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(`${instance.address}/api/v1${path}`, {
     ...init,
-    headers: { authorization: `Bearer ${key()}`, ...init.headers },
+    headers: { authorization: `Bearer ${instance.key}`, ...init.headers },
   });
   return { status: response.status, body: await response.json() };
 };
@@ -104,7 +103,7 @@ describe('an estimate', () => {
     };
     const file = join(instance.folder, 'long.txt');
     writeFileSync(file, 'a line of several words\n'.repeat(20_000));
-    const admin = { authorization: `Bearer ${key()}` };
+    const admin = { authorization: `Bearer ${instance.key}` };
     const [blind, seeing] = [await ask(file), await ask(file, admin)];
     expect(blind.status).toBe(200);
     expect(seeing.seconds).toBeGreaterThan(10 * blind.seconds);
@@ -270,8 +269,8 @@ describe('an upload', () => {
     const send = async (headers: Record<string, string>) =>
       (await fetch(`${instance.address}/api/v1/uploads?kind=input`, { method: 'POST', headers, body: body() })).status;
     expect(await send({})).toBe(403);
-    expect(await send({ cookie: `working-papers-key=${key()}` })).toBe(403);
-    expect(await send({ cookie: `working-papers-key=${key()}`, origin: 'https://evil.example' })).toBe(403);
+    expect(await send({ cookie: `working-papers-key=${instance.key}` })).toBe(403);
+    expect(await send({ cookie: `working-papers-key=${instance.key}`, origin: 'https://evil.example' })).toBe(403);
     expect((await fetch(`${instance.address}/api/v1/uploads`)).status).toBe(403);
     expect((await api('/uploads/..%2f..%2fkey', { method: 'DELETE' })).status).toBe(404);
     expect((await api('/uploads?kind=input', { method: 'POST', body: 'x' })).body.error).toMatch(

@@ -11,6 +11,8 @@ const clone = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface Instance {
   address: string;
+  /** What makes its sender admin. */
+  key: string;
   /** The address that makes a browser admin. */
   keyed: string;
   folder: string;
@@ -58,6 +60,7 @@ export async function startInstance(
   const address = `http://localhost:${port}`;
   return {
     address,
+    key,
     keyed: `${address}/?key=${key}`,
     folder,
     process: child,

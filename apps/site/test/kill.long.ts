@@ -13,7 +13,7 @@ const slowPrompts = Array.from(
 
 beforeAll(async () => {
   instance = await startInstance();
-  key = new URL(instance.keyed).searchParams.get('key')!;
+  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 

@@ -19,7 +19,7 @@ const post = async (path: string, body: unknown = {}) =>
     await fetch(`${instance.address}/api/v1${path}`, {
       method: 'POST',
       headers: {
-        authorization: `Bearer ${new URL(instance.keyed).searchParams.get('key')}`,
+        authorization: `Bearer ${instance.key}`,
         'content-type': 'application/json',
       },
       body: JSON.stringify(body),

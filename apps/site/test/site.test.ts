@@ -212,7 +212,7 @@ describe('who holds the key', () => {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        authorization: `Bearer ${new URL(instance.keyed).searchParams.get('key')}`,
+        authorization: `Bearer ${instance.key}`,
       },
       body: JSON.stringify({ slug: 'prepacking', parameters: { batch: 'many' } }),
     });

@@ -14,7 +14,7 @@ let key: string;
 
 beforeAll(async () => {
   instance = await startInstance();
-  key = new URL(instance.keyed).searchParams.get('key')!;
+  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 

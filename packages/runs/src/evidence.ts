@@ -1,5 +1,5 @@
 /** The instance's own evidence: what its experiments measured, each verdict computed by the claim's rule. */
-import { type Method, verdict } from '@working-papers/methods';
+import { loadDescriptors, type Method, verdict } from '@working-papers/methods';
 import type { ClaimEvidence, RunEvent } from '@working-papers/methods/contract';
 import { isoTime } from './rows.ts';
 import type { Database, EvidenceRow, Manifest } from './types.ts';
@@ -72,6 +72,25 @@ export async function storeEvidence(
        e->>'machine', e->'versions', e->>'note', now()
      from jsonb_array_elements($3::jsonb) as e`,
     [method.slug, run, JSON.stringify(rows)],
+  );
+}
+
+/** Verdicts of what is stored, computed again: a rule may have changed since. */
+export async function judgeAnew(library: Database): Promise<void> {
+  const rules = new Map(
+    (await loadDescriptors()).flatMap(({ slug, claims }) => claims.map(({ id, rule }) => [`${slug} ${id}`, rule])),
+  );
+  const stale = (await newestEvidence(library)).flatMap(({ slug, claim, stage, values, verdict: stored }) => {
+    const judged = verdict(rules.get(`${slug} ${claim}`), values, stage);
+    return judged === stored ? [] : [{ slug, claim, stage, verdict: judged }];
+  });
+  if (stale.length === 0) return;
+  await library.pool.query(
+    `update evidence e set verdict = s.verdict
+       from jsonb_to_recordset($1::jsonb) as s(slug text, claim text, stage text, verdict text)
+      where e.id = (select id from evidence n where n.slug = s.slug and n.claim = s.claim and n.stage = s.stage
+                     order by at desc, id desc limit 1)`,
+    [JSON.stringify(stale)],
   );
 }
 

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { listArtifacts, openArtifact } from './artifacts.ts';
 import { closeQueue } from './bell.ts';
 import { followEvents, readEvents } from './events.ts';
-import { listEvidence } from './evidence.ts';
+import { judgeAnew, listEvidence } from './evidence.ts';
 import { markLost } from './lost.ts';
 import { pause } from './pause.ts';
 import { cancelRun, createRun, repeatRun } from './requests.ts';
@@ -363,6 +363,13 @@ describe('an experiment', () => {
     );
     expect(texts.join()).toContain('no claim "CNT-9"');
   }, 60_000);
+
+  it('has its evidence judged again when a rule may have changed', async () => {
+    const before = await listEvidence(library, 'counting');
+    await library.pool.query(`update evidence set verdict = 'does not hold here' where slug = 'counting'`);
+    await judgeAnew(library);
+    expect(await listEvidence(library, 'counting')).toEqual(before);
+  });
 
   it('runs one stage alone, and names the stages when there is none of that name', async () => {
     await work();

@@ -1,6 +1,7 @@
 /** Where library and methods meet: the descriptors, with the evidence that ships with them, registered on the shelf. */
 import { type Library, type PaperRegistration, type RegistrationReport, registerPapers } from '@working-papers/library';
 import { loadDescriptors, loadEvidence, registrationOf } from '@working-papers/methods';
+import { judgeAnew } from './evidence.ts';
 
 /** Every descriptor as the library takes it: plain data, claims with their shipped evidence, plots with the lead first. */
 export async function registrationsOf(): Promise<PaperRegistration[]> {
@@ -20,7 +21,9 @@ export async function registrationsOf(): Promise<PaperRegistration[]> {
   );
 }
 
-/** Registers all papers that have a descriptor; safe to repeat, before or after an import. */
+/** Registers all papers that have a descriptor and judges this instance's evidence by their rules; safe to repeat, before or after an import. */
 export async function registerMethods(library: Library): Promise<RegistrationReport> {
-  return registerPapers(library, await registrationsOf());
+  const report = await registerPapers(library, await registrationsOf());
+  await judgeAnew(library);
+  return report;
 }

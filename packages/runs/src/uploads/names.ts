@@ -1,19 +1,9 @@
 /** What an uploaded file may be called: the name comes from a browser and is believed as far as it goes. */
 import { basename } from 'node:path/posix';
+import { besideWeights } from '@working-papers/models/references';
 import { UploadError, type UploadKind } from './types.ts';
 
-/** Files that stand beside weights; one of them in a folder of its own. */
-const beside = new Set([
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-  'modules.json',
-  'sentence_bert_config.json',
-  'config_sentence_transformers.json',
-]);
+/** Of the files beside weights the one that stands in a folder. */
 const pooling = '1_Pooling/config.json';
 
 const choose = 'Choose one .gguf file, or config.json, tokenizer.json and the .safetensors files together.';
@@ -42,7 +32,7 @@ export function storedName(given: string, kind: UploadKind): string {
   }
   if (ending === '.gguf' || ending === '.safetensors') return stem + ending;
   if (/^[\w.-]+\.safetensors\.index\.json$/.test(name) && name.length <= 100) return name;
-  if (beside.has(name)) return name;
+  if (besideWeights.has(name)) return name;
   const pickled = /\.(bin|pt|pth|ckpt|pkl)$/.test(name)
     ? ' Python pickles are not read; convert them to safetensors.'
     : '';

@@ -1,4 +1,5 @@
 export { type FileWriter, type OpenWriter, openWriter } from './file-writer.ts';
 export { listCachedModels } from './list.ts';
+export { besideWeights } from './model-files.ts';
 export { resolveReference, type Surroundings } from './resolve.ts';
 export { defaultCacheFolder, type HubSettings, hubSettings } from './settings.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parseShardIndex } from '../../formats/safetensors.ts';
 import { ModelReferenceError } from '../parse.ts';
 
-/** Files beside the weights that a model is opened with, wherever they are there. */
-const besideWeights = new Set([
+/** Files beside the weights that a model is opened with, wherever they are there: paths in its folder. */
+export const besideWeights: ReadonlySet<string> = new Set([
   'config.json',
   'generation_config.json',
   'tokenizer.json',

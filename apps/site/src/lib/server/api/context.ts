@@ -32,6 +32,12 @@ export function mustBeAdmin(locals: App.Locals): void {
 export const notFound = (what: string): HTTPException => new HTTPException(404, { message: what });
 export const badRequest = (sentence: string): HTTPException => new HTTPException(400, { message: sentence });
 
+/** What a method is called with. */
+export const callFields = {
+  action: z.string().max(60).optional(),
+  parameters: z.record(z.string().max(60), z.unknown()).default({}),
+};
+
 /** An instance is small; a page of anything has at most this many entries. */
 export const pageLimit = z.coerce.number().int().min(1).max(100);
 export const slugParameter = z

@@ -8,7 +8,16 @@ import { evidenceFor, methodOf } from '../papers.ts';
 import { recordedSpec } from '../plots.ts';
 import { searchShelf } from '../search.ts';
 import { dataFolder } from '../settings.ts';
-import { answers, badRequest, type Environment, notFound, pageLimit, problems, slugParameter } from './context.ts';
+import {
+  answers,
+  badRequest,
+  callFields,
+  type Environment,
+  notFound,
+  pageLimit,
+  problems,
+  slugParameter,
+} from './context.ts';
 import { answerPlot, plotFile, tagged } from './plots.ts';
 
 const date = z
@@ -73,12 +82,7 @@ const estimate = createRoute({
       required: true,
       content: {
         'application/json': {
-          schema: z
-            .strictObject({
-              action: z.string().max(60).optional(),
-              parameters: z.record(z.string().max(60), z.unknown()).default({}),
-            })
-            .openapi('EstimateRequest'),
+          schema: z.strictObject(callFields).openapi('EstimateRequest'),
         },
       },
     },

@@ -20,6 +20,7 @@ import { stopping } from '../stopping.ts';
 import {
   answers,
   badRequest,
+  callFields,
   type Environment,
   mustBeAdmin,
   notFound,
@@ -62,8 +63,7 @@ const create = createRoute({
           schema: z
             .strictObject({
               slug: z.string().max(120),
-              action: z.string().max(60).optional(),
-              parameters: z.record(z.string().max(60), z.unknown()).default({}),
+              ...callFields,
               seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
               experiment: z.boolean().optional(),
               stage: z.string().max(60).optional(),
