@@ -1,4 +1,5 @@
 /** Measured values in the order in which the claim's rule names them, the one it is about first; the others after, by name. */
+import type { Field } from '@working-papers/methods';
 import type { PaperValue, Rule, Value } from '@working-papers/methods/contract';
 
 /**
@@ -14,6 +15,10 @@ export function inRuleOrder(rule: Rule | undefined, values: Record<string, Value
 
 /** "titlesAndAbstracts" as words. */
 export const spaced = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+
+/** What a form calls a parameter. */
+export const labelOf = (field: Pick<Field, 'name' | 'title'>): string =>
+  field.title ?? spaced(field.name).replace(/^./, (letter) => letter.toUpperCase());
 
 /**
  * The paper's number where it is one and stands in the unit of ours, else undefined: only then may both stand on one axis. A value

@@ -109,7 +109,8 @@ function improved(
   if (Math.abs(drawn.width - width) > 1 && layout.views + width - drawn.width > 40)
     return { ...layout, views: layout.views + width - drawn.width };
   const texts = placed(view).filter(({ kind, item }) => kind === 'text' && item.opacity !== 0);
-  const reach = (side: (placed: Placed) => number) => Math.ceil(Math.max(0, ...texts.map(side)));
+  // A letter may reach a pixel out of the box that it is measured by.
+  const reach = (side: (placed: Placed) => number) => Math.ceil(Math.max(0, ...texts.map((text) => side(text) + 1)));
   const most = 0.4 * width;
   const { left, right, top, bottom } = layout.padding;
   const padding = {

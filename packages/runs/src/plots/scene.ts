@@ -91,7 +91,8 @@ export function placeLabels(view: SceneView, width: number): void {
   const all = placed(view);
   const labels = all.filter(({ kind, box }) => kind === 'text' && box.x2 > box.x1);
   const vertices = all.filter(({ kind }) => kind === 'line').map(pointOf);
-  const obstacles = [...all.filter(({ kind }) => kind === 'symbol').map(({ box }) => box), ...alongLines(all)];
+  const solid = [...all.filter(({ kind }) => kind === 'symbol'), ...placed(view, ['axis-label'])];
+  const obstacles = [...solid.map(({ box }) => box), ...alongLines(all)];
   const many = labels.length > keepAll;
   const steps = many ? [0, 0.5, -0.5, 0.9, -0.9] : [0, 0.5, -0.5, 1, -1, 1.5, -1.5, 2, -2];
   const kept: Box[] = [];

@@ -65,6 +65,15 @@ export async function measure(
   const first = options.warmUp === false ? 1 : 0;
   const total = (options.rounds + 1 - first) * measured.reduce((sum, entry) => sum + entry.flops, 0);
   let done = 0;
+  const progress = (message: string) =>
+    context.emit({
+      type: 'progress',
+      done,
+      total,
+      unit: 'operations',
+      message: `${options.label ? `${options.label}: ` : ''}${message}`,
+    });
+  progress('the first passes');
   // Round 0 is not counted: it sees every shape for the first time.
   for (let round = first; round <= options.rounds; round++) {
     // Every strategy is first as often as it is last.
@@ -89,13 +98,7 @@ export async function measure(
           prefill += context.elapsed() - started;
         }
         done += flopsOf(plan);
-        context.emit({
-          type: 'progress',
-          done,
-          total,
-          unit: 'operations',
-          message: `${options.label ? `${options.label}: ` : ''}${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}, ${entry.strategy}`,
-        });
+        progress(`${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}, ${entry.strategy}`);
       }
       if (round === 0) continue;
       entry.seconds.push(prefill / 1000);

@@ -1,12 +1,22 @@
 import { error, fail, redirect } from '@sveltejs/kit';
 import { getPaper } from '@working-papers/library';
-import { built, fieldsOf, verdict } from '@working-papers/methods';
+import { built, type Field, fieldsOf, type Method, verdict } from '@working-papers/methods';
 import type { Rule, Verdict } from '@working-papers/methods/contract';
-import { cancelRun, commandLine, getRun, type Run, readEvents, repeatRun, workersPresent } from '@working-papers/runs';
+import {
+  cancelRun,
+  commandLine,
+  commandOf,
+  getRun,
+  type Run,
+  readEvents,
+  repeatRun,
+  workersPresent,
+} from '@working-papers/runs';
 import { after, emptyState, type RunState } from '$lib/run-state.ts';
 import { methodOf } from '$lib/server/papers.ts';
 import { type ShownPlot, type Spec, shownPlot } from '$lib/server/plots.ts';
 import { renderMarkdown } from '$lib/server/text.ts';
+import { labelOf } from '$lib/values.ts';
 import type { Actions, PageServerLoad } from './$types';
 
 export const load: PageServerLoad = async ({ params, locals }) => {
@@ -24,6 +34,7 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     if (page.length < 500) break;
   }
   const paper = await getPaper(library, run.slug);
+  const method = await methodOf(run.slug);
   const texts = await Promise.all(
     state.texts.map(async ({ seq, markdown }) => ({ seq, html: await renderMarkdown(markdown) })),
   );
@@ -34,10 +45,10 @@ export const load: PageServerLoad = async ({ params, locals }) => {
     texts,
     plots: await plotsOf(run.id, state.plots, specs),
     title: paper?.title ?? run.slug,
-    command: commandLine(run),
+    command: method ? commandOf(method, run) : commandLine(run),
     model: typeof model === 'string' ? model : undefined,
-    asked: await askedOf(run),
-    claims: await judged(run, state.evidence),
+    asked: askedOf(run, method),
+    claims: judged(method, state.evidence),
     workers: await workersPresent(library),
   };
 };
@@ -55,11 +66,10 @@ async function plotsOf(id: string, plots: RunState['plots'], specs: ReadonlyMap<
 }
 
 /** The rule of each claim that the run measured, and the verdict that its values give. */
-async function judged(
-  run: Run,
+function judged(
+  method: Method | undefined,
   evidence: RunState['evidence'],
-): Promise<Record<string, { rule?: Rule; verdict: Verdict }>> {
-  const method = await methodOf(run.slug);
+): Record<string, { rule?: Rule; verdict: Verdict }> {
   const rules = new Map(method?.claims.map(({ id, rule }) => [id, rule]));
   return Object.fromEntries(
     evidence.map(({ claim, values, stage }) => {
@@ -69,18 +79,21 @@ async function judged(
   );
 }
 
-/** Every value that was asked for, under the name that the form gives it; long text is cut. */
-async function askedOf(run: Run): Promise<[string, string][]> {
-  const method = await methodOf(run.slug);
+/** Every value that was asked for, under the name that the form gives it and in its order; long text is cut. */
+function askedOf(run: Run, method: Method | undefined): [string, string][] {
   const fields = method && built(method) && !run.experiment ? fieldsOf(method, run.action) : [];
-  const titles = new Map(fields.map((field) => [field.name, field]));
-  const asked = Object.entries(run.parameters).filter(([name]) => name !== 'action' && name !== 'present');
-  return asked.map(([name, value]) => {
-    const text = Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : JSON.stringify(value);
-    const field = titles.get(name);
-    const title = field?.title ?? name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
-    return [title, `${text.length > 120 ? `${text.slice(0, 117)} …` : text}${field?.unit ? ` ${field.unit}` : ''}`];
-  });
+  const known = fields.map(({ name }) => name);
+  // A run of an older version may have been asked for what the form no longer has.
+  const others = Object.keys(run.parameters).filter((name) => ![...known, 'action', 'present'].includes(name));
+  const all: Pick<Field, 'name' | 'title' | 'unit'>[] = [...fields, ...others.map((name) => ({ name }))];
+  return all
+    .filter(({ name }) => run.parameters[name] !== undefined)
+    .map((field) => {
+      const value = run.parameters[field.name];
+      const text = Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : JSON.stringify(value);
+      const shown = text.length > 120 ? `${text.slice(0, 117)} …` : text;
+      return [labelOf(field), field.unit ? `${shown} ${field.unit}` : shown];
+    });
 }
 
 export const actions: Actions = {
