@@ -97,7 +97,7 @@ export default {
         stage: 'generation',
         values: { ratio: 'x' },
         holds: 'ratio.value <= 0.6 && ratio.high < 1.0',
-        partly: 'ratio.value < 1.0',
+        partly: 'ratio.high < 1.0',
       },
     },
     {
@@ -117,7 +117,7 @@ export default {
         stage: 'generation',
         values: { ratio: 'x' },
         holds: 'ratio.value <= 0.6 && ratio.high < 1.0',
-        partly: 'ratio.value < 1.0',
+        partly: 'ratio.high < 1.0',
       },
     },
     {
