@@ -197,7 +197,7 @@ describe('the instance answers in order', () => {
           check(path, await ask(method, path), method);
         },
       ),
-      cases(400, 15_000),
+      cases(400),
     );
   });
 
@@ -249,7 +249,7 @@ describe('the instance answers in order', () => {
           check(path, await ask('GET', path, undefined, rest));
         },
       ),
-      cases(100, 3_000),
+      cases(100),
     );
   });
 
@@ -286,7 +286,7 @@ describe('the instance answers in order', () => {
           check('/api/v1/cancel', await ask('POST', `/api/v1/runs/${id}/cancel`));
         },
       ),
-      cases(150, 4_000),
+      cases(150),
     );
   });
 

@@ -1,4 +1,4 @@
-/** The fuzz tests with thousands of cases of a new seed each. */
+/** The fuzz tests with ten times the cases, of a new seed each time. */
 import './api.test.ts';
 import './inputs.test.ts';
 import './models.test.ts';

@@ -1,16 +1,17 @@
 /**
  * What the fuzz tests share: how files are spoilt, and what a reader may be answered. `npm test` takes a few hundred cases of one
- * seed; `npm run test:long` takes thousands of a new seed, which it prints (FUZZ_SEED repeats it).
+ * seed; `npm run test:long` takes ten times as many (FUZZ_TIMES) of a new seed, which it prints (FUZZ_SEED repeats it).
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 
 export const long = process.env.WORKING_PAPERS_LONG === '1';
 const seed = Number(process.env.FUZZ_SEED ?? (long ? Date.now() % 2 ** 31 : 1));
+const times = long ? Number(process.env.FUZZ_TIMES ?? 10) : 1;
 if (long) console.log(`FUZZ_SEED=${seed}`);
 
-/** Settings of a property: so many cases in `npm test`, so many in the long run. */
-export const cases = (short: number, inLong: number) => ({ seed, numRuns: long ? inLong : short, endOnFailure: long });
+/** Settings of a property that takes so many cases in `npm test`. */
+export const cases = (runs: number) => ({ seed, numRuns: runs * times, endOnFailure: long });
 
 const extremes = [
   0n,
@@ -145,7 +146,7 @@ export async function answerOrSentence<T>(bytes: number, body: () => T | Promise
     expectSentence(error);
     return undefined;
   } finally {
-    // Ten times what the slowest takes alone: other tests run beside. What is quadratic takes minutes.
+    // Several times what the slowest takes alone, for other tests run beside. What is quadratic takes minutes.
     expect(performance.now() - began, 'milliseconds').toBeLessThan(25_000);
     expect(memory() - before, 'bytes taken').toBeLessThan(64 * 2 ** 20 + 40 * bytes);
   }

@@ -40,7 +40,7 @@ describe('data sets', () => {
         const spoilt = spoilBytes(bytes, edits);
         await answerOrSentence(spoilt.length, () => read(spoilt, kind));
       }),
-      cases(300, 20_000),
+      cases(300),
     );
   });
 
@@ -49,7 +49,7 @@ describe('data sets', () => {
       fc.asyncProperty(fc.uint8Array({ maxLength: 2_000 }), async (bytes) => {
         await answerOrSentence(bytes.length, () => read(bytes, kind));
       }),
-      cases(200, 10_000),
+      cases(200),
     );
   });
 

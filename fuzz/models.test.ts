@@ -41,7 +41,7 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
         const bytes = spoilBytes(whole, edits);
         await answerOrSentence(bytes.length, () => parse(bytes));
       }),
-      cases(2_000, 60_000),
+      cases(2_000),
     );
   });
 
@@ -59,7 +59,7 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
           }
         });
       }),
-      cases(500, 20_000),
+      cases(500),
     );
   });
 
@@ -74,7 +74,7 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
           expect(entries.reduce((sum, { start, end }) => sum + end - start, 8 + length)).toBe(bytes.length);
         });
       }),
-      cases(2_000, 60_000),
+      cases(2_000),
     );
   });
 
@@ -94,7 +94,7 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
           stream.end();
         });
       }),
-      cases(1_000, 30_000),
+      cases(1_000),
     );
   });
 
@@ -127,7 +127,7 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
         });
         await rm(place, { recursive: true });
       }),
-      cases(60, 2_000),
+      cases(60),
     );
     expect(opened).toBeGreaterThan(0);
   });

@@ -39,7 +39,7 @@ describe('a page', () => {
         // All but the one that is cut are as they were; its date may be cut to another comment count.
         for (const [i, paper] of papers.slice(0, -1).entries()) expect(paper).toEqual(whole[i]);
       }),
-      cases(150, 5_000),
+      cases(150),
     );
   });
 
@@ -49,7 +49,7 @@ describe('a page', () => {
       fc.asyncProperty(byteEdits, async (edits) => {
         await check(Buffer.from(spoilBytes(bytes, edits)).toString('utf8'));
       }),
-      cases(150, 5_000),
+      cases(150),
     );
   });
 
@@ -76,7 +76,7 @@ describe('a page', () => {
       fc.asyncProperty(fc.array(strange, { maxLength: 60 }), async (some) => {
         await check(some.join('\n'));
       }),
-      cases(500, 20_000),
+      cases(500),
     );
   });
 

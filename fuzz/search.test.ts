@@ -101,7 +101,7 @@ describe('search', () => {
           }
         },
       ),
-      cases(150, 4_000),
+      cases(150),
     );
   });
 
@@ -115,7 +115,7 @@ describe('search', () => {
         const { results } = await search(library, `${before} prepacking ${after}`);
         expect(results[0]?.slug).toBe('prepacking');
       }),
-      cases(60, 1_000),
+      cases(60),
     );
   });
 
@@ -150,7 +150,7 @@ describe('search', () => {
           }),
         );
       }),
-      cases(80, 2_000),
+      cases(80),
     );
   });
 });

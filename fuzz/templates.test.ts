@@ -96,7 +96,7 @@ describe('hostile chat templates end soon, with a sentence', () => {
       fc.asyncProperty(fc.array(piece, { maxLength: 14 }), async (pieces) => {
         await refusal(pieces.join(''));
       }),
-      cases(400, 20_000),
+      cases(400),
     );
   });
 });
