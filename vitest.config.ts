@@ -16,6 +16,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', '**/build/**'],
     // Two cores: the engine's own threads use both, so files run a few at a time and tests get room.
     maxWorkers: 2,
+    // What is long measures time and memory too.
+    fileParallelism: !long,
     testTimeout: long ? 1_800_000 : 60_000,
     hookTimeout: 120_000,
     pool: 'forks',

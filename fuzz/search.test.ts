@@ -146,7 +146,7 @@ describe('search', () => {
             view: view as 'day',
             ...(date === undefined ? {} : { date }),
             cursor: words,
-            family: words,
+            family: any,
           }),
         );
       }),

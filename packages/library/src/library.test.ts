@@ -259,6 +259,8 @@ for (const [kind, make] of [
         expect(late).toMatchObject({ mode: 'keyword', reason: expect.stringContaining('longer than 20 ms') });
         const broken = await search(library, 'attention', { encoder: () => Promise.reject(new Error('It is away.')) });
         expect(broken).toMatchObject({ mode: 'keyword', reason: expect.stringContaining('It is away.') });
+        const blank = await search(library, 'attention', { encoder: async () => new Float32Array(384) });
+        expect(blank).toMatchObject({ mode: 'keyword', reason: expect.stringContaining('finds no meaning') });
       });
 
       test('goes by meaning once the papers have embeddings', async () => {

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Library } from '../database/open.ts';
 import { isDay } from '../days.ts';
+import { isFamily } from '../search/filters.ts';
 import type { ListOptions, PaperList, PaperSummary } from '../types.ts';
 import { selectSummaries } from './summary.ts';
 
@@ -23,7 +24,7 @@ export async function listPapers(library: Library, options: ListOptions): Promis
 
 function filtersOf({ family, runsHere, commented }: ListOptions): SQL {
   const parts = [sql`true`];
-  if (family) parts.push(sql`r.family = ${family}`);
+  if (family) parts.push(isFamily(family));
   if (runsHere) parts.push(sql`r.built`);
   if (commented) parts.push(sql`p.comments > 0`);
   return sql.join(parts, sql` and `);

@@ -14,10 +14,13 @@ function checkDay(name: string, day: string): string {
   return day;
 }
 
+/** The condition on a registration `r` that it is of the family. Postgres takes no NUL, and no family has one. */
+export const isFamily = (family: string): SQL => sql`r.family = ${family.replaceAll('\0', '\uFFFD')}`;
+
 /** The condition on papers `p` with their registration `r` that the filters make. */
 export function filtersOf({ family, from, to, runsHere }: SearchOptions): SQL {
   const parts = [sql`true`];
-  if (family) parts.push(sql`r.family = ${family}`);
+  if (family) parts.push(isFamily(family));
   if (from) parts.push(sql`p.date >= ${checkDay('from', from)}::date`);
   if (to) parts.push(sql`p.date <= ${checkDay('to', to)}::date`);
   if (runsHere) parts.push(sql`r.built`);

@@ -41,8 +41,8 @@ export const termTable = (terms: readonly Term[]): SQL =>
 
 /**
  * Papers that have any of the terms, by the words' rarity on the shelf and by where they stand. Postgres's own rank knows no
- * rarity, so each term is ranked by itself and weighted by its idf. (The limit on terms tells the planner how few they are; it
- * would otherwise read every document instead of the index.)
+ * rarity, so each term is ranked by itself and weighted by its idf. (The limit on terms tells the planner how few they are, and
+ * the offset keeps each one's papers a query of its own: it would otherwise read every document instead of the index.)
  */
 export async function searchKeywords(library: Library, terms: readonly Term[], filters: SQL): Promise<KeywordAnswer> {
   if (terms.length === 0) return { hits: [], frequencies: [], idf: [] };
@@ -53,7 +53,7 @@ export async function searchKeywords(library: Library, terms: readonly Term[], f
     with terms as (select t.i, ${tsqueryOf} as query from ${termTable(terms)} limit ${terms.length}),
     hits as (
       select t.i, p.id, p.registration, p.date, ts_rank(${weights}, p.document, t.query) as rank
-        from terms t join papers p on p.document @@ t.query where t.query is not null),
+        from terms t cross join lateral (select * from papers p where p.document @@ t.query offset 0) p),
     counted as (
       select t.i, (select count(*) from hits h where h.i = t.i) as n, (select count(*) from papers) as shelf
         from terms t where t.query is not null),

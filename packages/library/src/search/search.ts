@@ -151,7 +151,11 @@ async function encode(
   if (!encoder) return { reason: 'No encoder is set up, so search goes by keyword.' };
   try {
     const vector = await withinTime(encoder, text, waitMs);
-    return vector ? { vector } : { reason: 'The encoder is not ready yet, so search goes by keyword.' };
+    if (!vector) return { reason: 'The encoder is not ready yet, so search goes by keyword.' };
+    // A cosine with it would be no number.
+    if (!(Math.hypot(...vector) > 0))
+      return { reason: 'The encoder finds no meaning in it, so search goes by keyword.' };
+    return { vector };
   } catch (error) {
     return { reason: `The encoder cannot be used, so search goes by keyword: ${(error as Error).message}` };
   }
