@@ -222,8 +222,7 @@ export const experiment: readonly Stage[] = [
   {
     name: 'generation',
     title: 'Guided text',
-    description:
-      '40 openings written on with the filter off and at three thresholds, three seeds. About half an hour.',
+    description: '40 openings written on with the filter off and at three thresholds, three seeds. About half an hour.',
     run: (context) => generation(context),
   },
 ];
