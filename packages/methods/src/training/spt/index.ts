@@ -7,7 +7,7 @@ export default {
     title: 'SPT: Fine-Tuning Transformer-based Language Models Efficiently with Sparsification',
     arxiv: '2312.10365',
     date: '2023-12-16',
-    authors: [],
+    authors: ['Gui', 'Yan', 'Yin', 'Yang', 'Cheng'],
     links: [{ label: 'Prototype', url: 'https://github.com/ytgui/SPT-proto', by: 'authors' }],
   },
   offers:
