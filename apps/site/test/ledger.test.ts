@@ -188,7 +188,7 @@ describe('a claim', () => {
       'Holds if the low end of titles and abstracts is at least 1.5 x and the low end of sentences abstracts titles is at least 1.5 x.',
     );
     expect(await row.locator('pre').first().textContent()).toContain('titlesAndAbstracts.low >= 1.5');
-    expect(await row.locator('pre').last().textContent()).toContain('papers run prepacking --experiment --stage time');
+    expect(await row.locator('pre').last().textContent()).toContain('papers run prepacking --experiment');
     expect(await row.textContent()).toContain('shipped with the method');
   });
 
