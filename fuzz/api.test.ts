@@ -6,10 +6,8 @@ import { type Instance, startInstance } from '../apps/site/test/instance.ts';
 import { byteEdits, cases, expectSentenceText, jsonEdits, long, spoilBytes, spoilJson } from './hostile.ts';
 
 let instance: Instance;
-let key: string;
 beforeAll(async () => {
   instance = await startInstance();
-  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 
@@ -25,7 +23,7 @@ interface Answer {
 const ask = (method: string, path: string, body?: Uint8Array | string, headers: Record<string, string> = {}) =>
   new Promise<Answer>((resolve, reject) => {
     const { port, host } = new URL(instance.address);
-    const all = { host, authorization: `Bearer ${key}`, ...headers };
+    const all = { host, authorization: `Bearer ${instance.key}`, ...headers };
     const sent = send({ host: '127.0.0.1', port, method, path, headers: all, timeout: 20_000 }, (response) => {
       let text = '';
       response.setEncoding('utf8');

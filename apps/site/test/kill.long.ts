@@ -5,7 +5,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Instance, startInstance } from './instance.ts';
 
 let instance: Instance;
-let key: string;
 const slowPrompts = Array.from(
   { length: 64 },
   (_, i) => `Prompt ${i}: ${'tell me more '.repeat(1 + (i % 9) * 8)}`,
@@ -13,7 +12,6 @@ const slowPrompts = Array.from(
 
 beforeAll(async () => {
   instance = await startInstance();
-  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 
@@ -29,7 +27,7 @@ const childOf = (pattern: RegExp) => {
 const api = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(`${instance.address}/api/v1${path}`, {
     ...init,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${instance.key}`, 'content-type': 'application/json' },
   });
   return response.json();
 };

@@ -10,11 +10,9 @@ import { type Instance, startInstance } from './instance.ts';
 
 const seconds = Number(process.env.SOAK_SECONDS ?? 180);
 let instance: Instance;
-let key: string;
 
 beforeAll(async () => {
   instance = await startInstance();
-  key = instance.key;
 }, 180_000);
 afterAll(() => instance?.stop());
 
@@ -54,7 +52,7 @@ function sample(ids: Record<Role, number>, began: number): Record<Role, Sample> 
 const api = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(`${instance.address}/api/v1${path}`, {
     ...init,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${instance.key}`, 'content-type': 'application/json' },
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(`${response.status} ${path}: ${answer.error}`);

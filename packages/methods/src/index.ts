@@ -27,6 +27,7 @@ export {
   loadExperiment,
   loadMethod,
   loadParts,
+  loadRules,
   readDescriptors,
   roomFolder,
 } from './registry.ts';

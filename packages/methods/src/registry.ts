@@ -13,6 +13,7 @@ import {
   families,
   type Method,
   type MethodModule,
+  type Rule,
 } from './contract.ts';
 import { built, checkDescriptor } from './descriptor.ts';
 
@@ -49,6 +50,14 @@ async function readAll(): Promise<Method[]> {
   const twice = further.find((method) => own.some((other) => other.slug === method.slug));
   if (twice) throw new Error(`The room '${twice.slug}' of WORKING_PAPERS_METHODS is one of our own.`);
   return [...own, ...further];
+}
+
+/** The rule of any claim, by paper and id; undefined for a claim that has none, or that no descriptor makes. */
+export async function loadRules(): Promise<(slug: string, claim: string) => Rule | undefined> {
+  const rules = new Map(
+    (await loadDescriptors()).flatMap(({ slug, claims }) => claims.map(({ id, rule }) => [`${slug}/${id}`, rule])),
+  );
+  return (slug, claim) => rules.get(`${slug}/${claim}`);
 }
 
 /** As `loadDescriptors`, from the rooms under another `folder`. */

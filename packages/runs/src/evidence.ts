@@ -1,5 +1,5 @@
 /** The instance's own evidence: what its experiments measured, each verdict computed by the claim's rule. */
-import { loadDescriptors, type Method, verdict } from '@working-papers/methods';
+import { loadRules, type Method, verdict } from '@working-papers/methods';
 import type { ClaimEvidence, RunEvent } from '@working-papers/methods/contract';
 import { isoTime } from './rows.ts';
 import type { Database, EvidenceRow, Manifest } from './types.ts';
@@ -77,11 +77,9 @@ export async function storeEvidence(
 
 /** Verdicts of what is stored, computed again: a rule may have changed since. */
 export async function judgeAnew(library: Database): Promise<void> {
-  const rules = new Map(
-    (await loadDescriptors()).flatMap(({ slug, claims }) => claims.map(({ id, rule }) => [`${slug} ${id}`, rule])),
-  );
+  const ruleOf = await loadRules();
   const stale = (await newestEvidence(library)).flatMap(({ slug, claim, stage, values, verdict: stored }) => {
-    const judged = verdict(rules.get(`${slug} ${claim}`), values, stage);
+    const judged = verdict(ruleOf(slug, claim), values, stage);
     return judged === stored ? [] : [{ slug, claim, stage, verdict: judged }];
   });
   if (stale.length === 0) return;

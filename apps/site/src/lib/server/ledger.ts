@@ -1,7 +1,7 @@
 /** The ledger: every claim with what was measured here, filtered and sorted alike by the page, the API and its downloads. */
 import { z } from '@hono/zod-openapi';
 import { type LedgerClaim, type Library, listClaims } from '@working-papers/library';
-import { loadDescriptors } from '@working-papers/methods';
+import { loadRules } from '@working-papers/methods';
 import type { ClaimEvidence, Rule, Value } from '@working-papers/methods/contract';
 import type { Verdict } from '../format.ts';
 import { shortTitle } from '../short-titles.ts';
@@ -82,12 +82,10 @@ function hereOf(claim: LedgerClaim, rule: Rule | undefined): Here {
 
 /** Every claim of every paper on the shelf with what was measured here, by family, title and position. */
 export async function ledger(library: Library): Promise<LedgerRow[]> {
-  const rules = new Map(
-    (await loadDescriptors()).flatMap(({ slug, claims }) => claims.map(({ id, rule }) => [`${slug}/${id}`, rule])),
-  );
+  const ruleOf = await loadRules();
   return (await listClaims(library)).map((claim) => ({
     ...claim,
-    here: hereOf(claim, rules.get(`${claim.slug}/${claim.id}`)),
+    here: hereOf(claim, ruleOf(claim.slug, claim.id)),
   }));
 }
 

@@ -77,7 +77,7 @@ export async function time(context: RunContext): Promise<void> {
       return `${strategy} ${[...new Set(used.map((entry) => entry.attention))].join(' or ')}`;
     })
     .join(', ');
-  const setting = `${model.reference} (fp32), batches of ${batching.batch}, ${pileSize} prompts a pile, ${seeds.length} seeds; the interval is the range over the seeds; every strategy with the attention that is faster for it (${attention}), in turn`;
+  const setting = `${model.reference} (fp32), batches of ${batching.batch}, ${pileSize} prompts a pile, ${seeds.length} seeds; the interval is the range over the seeds; every strategy with the attention that is expected to be faster for it (${attention}), in turn`;
   const over = (at: number, strategy: string) => {
     const { measured } = results[at]!;
     const base = measured.find((entry) => entry.strategy === strategy)!;
