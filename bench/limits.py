@@ -1,5 +1,10 @@
-"""The limits that README.md sets the engines against, on two threads: fp32 products (GFLOP/s) and memory reads (GB/s), the best of several."""
+"""The limits that README.md sets the engines against, on two threads: fp32 products (GFLOP/s) and memory reads (GB/s), the best of several.
 
+    python limits.py [--json]
+"""
+
+import json
+import sys
 import time
 
 import torch
@@ -19,6 +24,10 @@ def fastest(times: int, body) -> float:
 
 side = 2048
 a, b = torch.randn(side, side), torch.randn(side, side)
-print(f"fp32 products {2 * side**3 / fastest(12, lambda: a @ b) / 1e9:.0f} GFLOP/s")
+gflops = 2 * side**3 / fastest(12, lambda: a @ b) / 1e9
 read = torch.randn(2**28)
-print(f"memory reads {4 * read.numel() / fastest(8, read.sum) / 1e9:.1f} GB/s")
+gigabytes = 4 * read.numel() / fastest(8, read.sum) / 1e9
+if "--json" in sys.argv:
+    print(json.dumps({"gflops": gflops, "gigabytes": gigabytes}))
+else:
+    print(f"fp32 products {gflops:.0f} GFLOP/s\nmemory reads {gigabytes:.1f} GB/s")

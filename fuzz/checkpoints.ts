@@ -64,14 +64,22 @@ const ggufTensors: [string, number[], number][] = [
   ['blk.0.ffn_down.weight', [inner, hidden], 8],
 ];
 
-export function llamaGguf(): Buffer {
-  let offset = 0;
-  const table = ggufTensors.map(([name, shape, type]) => {
+/** The file's beginning, up to the tensors, and where these lie after it; before tensor `index` there are `gaps[index]` bytes. */
+export function llamaGgufParts(gaps: Readonly<Record<number, number>> = {}): {
+  header: Buffer;
+  tensors: { name: string; offset: number; bytes: number; count: number; blocks: boolean }[];
+} {
+  let end = 0;
+  const tensors = ggufTensors.map(([name, shape, type], index) => {
     const count = shape.reduce((a, b) => a * b, 1);
-    const row = Buffer.concat([text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset)]);
-    offset += Math.ceil((type === 8 ? (count / 32) * 34 : count * 4) / 32) * 32;
-    return row;
+    const bytes = type === 8 ? (count / 32) * 34 : count * 4;
+    const offset = Math.ceil((end + (gaps[index] ?? 0)) / 32) * 32;
+    end = offset + bytes;
+    return { name, offset, bytes, count, blocks: type === 8 };
   });
+  const table = ggufTensors.map(([name, shape, type], index) =>
+    Buffer.concat([text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(tensors[index]!.offset)]),
+  );
   const entries = Object.entries(metadata).map(([key, value]) => Buffer.concat([text(key), ...value]));
   const header = Buffer.concat([
     Buffer.from('GGUF'),
@@ -81,7 +89,13 @@ export function llamaGguf(): Buffer {
     ...entries,
     ...table,
   ]);
-  return Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32), Buffer.alloc(offset)]);
+  return { header: Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32)]), tensors };
+}
+
+export function llamaGguf(): Buffer {
+  const { header, tensors } = llamaGgufParts();
+  const { offset, bytes } = tensors.at(-1)!;
+  return Buffer.concat([header, Buffer.alloc(Math.ceil((offset + bytes) / 32) * 32)]);
 }
 
 const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'the', 'sea', ',', '##s', 'un', '##know', '##able'];
@@ -164,7 +178,7 @@ export function bertFolder(): Record<string, Buffer | object> {
   };
 }
 
-function bertShapes(): Record<string, number[]> {
+export function bertShapes(): Record<string, number[]> {
   const shapes: Record<string, number[]> = {
     'embeddings.word_embeddings.weight': [words.length, hidden],
     'embeddings.position_embeddings.weight': [bertConfig.max_position_embeddings, hidden],
@@ -191,6 +205,21 @@ function bertShapes(): Record<string, number[]> {
   return shapes;
 }
 
+/** The same encoder in two shards, with their index. */
+export function shardedFolder(): Record<string, Buffer | object> {
+  const { 'config.json': config } = bertFolder();
+  const shapes = Object.entries(bertShapes());
+  const half = shapes.length >> 1;
+  const shards = { 'model-00001-of-00002.safetensors': shapes.slice(0, half) };
+  const files: Record<string, Buffer | object> = { 'config.json': config! };
+  const weight_map: Record<string, string> = {};
+  for (const [name, part] of Object.entries({ ...shards, 'model-00002-of-00002.safetensors': shapes.slice(half) })) {
+    files[name] = safetensors(Object.fromEntries(part));
+    for (const [tensor] of part) weight_map[tensor] = name;
+  }
+  return { ...files, 'model.safetensors.index.json': { metadata: { total_size: 0 }, weight_map } };
+}
+
 /** Values 0.01, 0.02, ... in float32, in the order of the names. */
 function safetensors(shapes: Record<string, number[]>): Buffer {
   const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
@@ -200,7 +229,12 @@ function safetensors(shapes: Record<string, number[]>): Buffer {
     header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
     at += bytes;
   }
-  const json = Buffer.from(JSON.stringify(header));
   const data = Buffer.from(Float32Array.from({ length: at / 4 }, (_, i) => ((i % 100) + 1) / 100).buffer);
+  return safetensorsOf(JSON.stringify(header), data);
+}
+
+/** A safetensors file of this header, whatever it says. */
+export function safetensorsOf(header: string, data: Uint8Array): Buffer {
+  const json = Buffer.from(header);
   return Buffer.concat([u64(json.length), json, data]);
 }

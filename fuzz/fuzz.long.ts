@@ -1,7 +1,9 @@
-/** The fuzz tests with ten times the cases, of a new seed each time. */
+/** The fuzz tests with all of their cases (most have 1,000), of a new seed each time. */
 import './api.test.ts';
+import './formats.test.ts';
 import './inputs.test.ts';
 import './models.test.ts';
 import './page.test.ts';
 import './search.test.ts';
 import './templates.test.ts';
+import './tokenizers.test.ts';

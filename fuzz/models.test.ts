@@ -1,17 +1,8 @@
-/** Files of models, spoilt: GGUF, safetensors, configuration, tokenizer. */
+/** Files of models, spoilt, that are read in part, or opened down to a vector; formats.test.ts has each format. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  configOfGguf,
-  createTokenizer,
-  HeaderGoesOn,
-  parseGgufHeader,
-  parseSafetensorsHeader,
-  safetensorsHeaderLength,
-  type TokenizerFiles,
-  tokenizerOfGguf,
-} from '@working-papers/models';
+import { HeaderGoesOn, parseGgufHeader } from '@working-papers/models';
 import { openCheckpoint, openModel } from '@working-papers/models/node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,24 +18,6 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const patience = long ? 600_000 : 30_000;
 
 describe('files of models, spoilt, give an answer or a sentence', () => {
-  it('GGUF headers, with what is made of them', { timeout: patience }, async () => {
-    const parse = (bytes: Uint8Array) => {
-      const header = parseGgufHeader(bytes, bytes.length);
-      for (const { start, end } of header.tensors) expect(end).toBeLessThanOrEqual(Math.max(start, bytes.length));
-      configOfGguf(header);
-      return createTokenizer(tokenizerOfGguf(header)).encode('a b').ids;
-    };
-    const whole = llamaGguf();
-    expect(parse(whole)).toHaveLength(4);
-    await fc.assert(
-      fc.asyncProperty(byteEdits, async (edits) => {
-        const bytes = spoilBytes(whole, edits);
-        await answerOrSentence(bytes.length, () => parse(bytes));
-      }),
-      cases(2_000),
-    );
-  });
-
   it('GGUF headers of which only a part has been read', { timeout: patience }, async () => {
     const whole = llamaGguf();
     await fc.assert(
@@ -60,41 +33,6 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
         });
       }),
       cases(500),
-    );
-  });
-
-  it('safetensors headers', { timeout: patience }, async () => {
-    const file = bertFolder()['model.safetensors'] as Buffer;
-    await fc.assert(
-      fc.asyncProperty(byteEdits, async (edits) => {
-        const bytes = spoilBytes(file, edits);
-        await answerOrSentence(bytes.length, () => {
-          const length = safetensorsHeaderLength(bytes.subarray(0, 8), bytes.length);
-          const { entries } = parseSafetensorsHeader(bytes.subarray(8, 8 + length), bytes.length);
-          expect(entries.reduce((sum, { start, end }) => sum + end - start, 8 + length)).toBe(bytes.length);
-        });
-      }),
-      cases(2_000),
-    );
-  });
-
-  it('tokenizer.json and tokenizer_config.json', { timeout: patience }, async () => {
-    const { 'tokenizer.json': tokenizer, 'tokenizer_config.json': config } = bertFolder();
-    await fc.assert(
-      fc.asyncProperty(jsonEdits, async (edits) => {
-        const { files } = spoilJson({ files: { tokenizer, config } }, edits) as { files: TokenizerFiles };
-        if (!isObject(files) || !isObject(files.tokenizer) || !(files.config === undefined || isObject(files.config)))
-          return;
-        await answerOrSentence(JSON.stringify(files).length, () => {
-          const made = createTokenizer(files);
-          const { ids } = made.encode('the sea, unknowable 🌊', { maxLength: 4 });
-          made.decode(ids);
-          const stream = made.decodeStream();
-          for (const id of ids) stream.push(id);
-          stream.end();
-        });
-      }),
-      cases(1_000),
     );
   });
 
@@ -132,9 +70,6 @@ describe('files of models, spoilt, give an answer or a sentence', () => {
     expect(opened).toBeGreaterThan(0);
   });
 });
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 async function writeFolder(place: string, files: Record<string, Buffer | object>): Promise<void> {
   await mkdir(join(place, '1_Pooling'), { recursive: true });

@@ -12,7 +12,7 @@ const refusal = async (source: string) => {
   let message = '';
   await answerOrSentence(source.length, () => {
     try {
-      chatTemplate(source, { bos_token: '<s>' })(messages, true);
+      chatTemplate(source, { bos_token: '<s>' })({ messages, add_generation_prompt: true });
     } catch (error) {
       message = (error as Error).message;
       throw error;

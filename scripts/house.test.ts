@@ -16,11 +16,12 @@ const below: Record<string, readonly string[]> = {
   graph: [],
   runtime: ['graph'],
   models: ['graph', 'runtime', 'measures'],
+  'model-server': ['runtime', 'models'],
   training: ['graph', 'runtime', 'models', 'measures'],
   methods: ['graph', 'runtime', 'models', 'training', 'measures'],
   library: ['models', 'measures'],
   runs: ['graph', 'runtime', 'models', 'training', 'methods', 'library', 'measures'],
-  cli: ['graph', 'runtime', 'models', 'training', 'methods', 'library', 'runs', 'measures'],
+  cli: ['graph', 'runtime', 'models', 'model-server', 'training', 'methods', 'library', 'runs', 'measures'],
   site: ['methods', 'library', 'runs', 'measures'],
 };
 

@@ -92,6 +92,7 @@ async function build() {
   const started = Date.now();
   rmSync(join(stamps, 'build'), { force: true });
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+  await run(process.execPath, [join(root, 'packages/library/dist/database/make-empty-database.js')]);
   await run('npm', ['run', 'build', '--workspace', '@working-papers/site']);
   writeStamp('build', stamp);
   say(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);

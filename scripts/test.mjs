@@ -1,5 +1,6 @@
 /**
  * `npm test`: set up, check format, types of the pages and every test. `--long` runs what takes minutes (soak, fuzz, kill) instead.
+ * Further words are paths: `npm run test:long -- fuzz` runs the files whose path has it.
  * Ends with the plain line `N passed, M failed`, taken from the runner's own report.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { afterSetUp, root, run, say } from './setup.mjs';
 const bin = (path) => join(root, 'node_modules', path);
 
 await afterSetUp(async () => {
-  const long = process.argv.includes('--long');
+  const words = process.argv.slice(2);
+  const long = words.includes('--long');
+  const paths = words.filter((word) => word !== '--long');
   if (!long) {
     say('Checking format and pages...');
     await run(process.execPath, [bin('@biomejs/biome/bin/biome'), 'check', '--diagnostic-level=error'], { show: true });
@@ -22,7 +25,14 @@ await afterSetUp(async () => {
   try {
     await run(
       process.execPath,
-      [bin('vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+      [
+        bin('vitest/vitest.mjs'),
+        'run',
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${report}`,
+        ...paths,
+      ],
       { show: true, env: long ? { WORKING_PAPERS_LONG: '1' } : {} },
     );
   } catch (error) {

@@ -4,8 +4,8 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { parseReference } from '@working-papers/models';
-import { flagName, RunRequestError } from '@working-papers/runs';
+import type { Weights } from '@working-papers/models';
+import { parseReference } from '@working-papers/models/references';
 import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import { UsageError, usageError } from './problems.ts';
 
@@ -74,21 +74,8 @@ export function modelReference(text: string): string {
   }
 }
 
-export const weightsOption = (otherwise: string): Option =>
-  new Option('--weights <type>', `how weights are held and multiplied (default: ${otherwise})`).choices([
-    'fp32',
-    'q4',
-    'q8',
-  ]);
-
-/** A refused run request as wrong arguments: the fields at fault, named as flags. */
-export function asUsage(error: unknown): never {
-  if (!(error instanceof RunRequestError)) throw error;
-  const sentences = error.errors.map(({ field, message }) =>
-    message.startsWith(`${field} `) ? `--${flagName(field)}${message.slice(field.length)}` : message,
-  );
-  throw new UsageError(sentences.length > 0 ? sentences.join('\n') : error.message);
-}
+export const weightsOption = (otherwise: string, types: readonly Weights[] = ['fp32', 'q4', 'q8', 'int8']): Option =>
+  new Option('--weights <type>', `how weights are held and multiplied (default: ${otherwise})`).choices(types);
 
 /** Whether something that is a folder stands there. */
 export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

@@ -1,18 +1,7 @@
 /** The `papers` command: everything the site does, from a terminal. */
 import { Command } from 'commander';
 import { sentenceErrors } from './arguments.ts';
-import { addEmbed } from './commands/embed.ts';
-import { addGenerate } from './commands/generate.ts';
-import { addImport } from './commands/import.ts';
-import { addLogits } from './commands/logits.ts';
-import { addModels } from './commands/models.ts';
-import { addPerplexity } from './commands/perplexity.ts';
-import { addRun } from './commands/run.ts';
-import { addRuns } from './commands/runs.ts';
-import { addSearch } from './commands/search.ts';
-import { addServe } from './commands/serve.ts';
-import { addShow } from './commands/show.ts';
-import { addWorker } from './commands/worker.ts';
+import { commands } from './commands/index.ts';
 import { exitCodeOf, Shown } from './problems.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
@@ -27,7 +16,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Runs the command line; gives the exit code: 0 done, 1 failed, 2 wrong arguments. */
 export async function execute(argv: readonly string[], terminal: Terminal): Promise<number> {
   try {
-    await createProgram(terminal).parseAsync(argv as string[]);
+    await (await createProgram(terminal, argv[2])).parseAsync(argv as string[]);
     return Number(process.exitCode ?? 0);
   } catch (error) {
     terminal.endProgress();
@@ -42,11 +31,13 @@ function tell(terminal: Terminal, error: unknown): void {
   if (process.env.WORKING_PAPERS_DEBUG) console.error(error);
 }
 
-function createProgram(terminal: Terminal): Command {
+/** The program with the command that is called, or with all of them where none is: what others need is not loaded for one. */
+async function createProgram(terminal: Terminal, called: string | undefined): Promise<Command> {
   const program = new Command('papers')
     .description('Working Papers: daily papers that you can run.')
     .version(version())
     .enablePositionalOptions()
+    .configureOutput({ writeOut: (text) => terminal.stream(text) })
     .addHelpText(
       'after',
       [
@@ -56,21 +47,8 @@ function createProgram(terminal: Terminal): Command {
       ].join('\n'),
     );
   sentenceErrors(program, 'papers');
-  for (const add of [
-    addImport,
-    addSearch,
-    addShow,
-    addRun,
-    addRuns,
-    addModels,
-    addGenerate,
-    addEmbed,
-    addLogits,
-    addPerplexity,
-    addServe,
-    addWorker,
-  ]) {
+  const one = called !== undefined && Object.hasOwn(commands, called) ? commands[called] : undefined;
+  for (const add of await Promise.all((one ? [one] : Object.values(commands)).map((load) => load())))
     add(program, terminal);
-  }
   return program;
 }

@@ -1,6 +1,15 @@
 /** A model opened for one command, with progress on standard error. */
-import type { DecoderModel, EncoderModel, Model, Weights } from '@working-papers/models';
-import { openModel } from '@working-papers/models/node';
+import type {
+  DecoderModel,
+  DualEncoderModel,
+  EncoderModel,
+  ImageEncoderModel,
+  Model,
+  ModelKind,
+  Seq2SeqModel,
+  Weights,
+} from '@working-papers/models';
+import type { Runtime } from '@working-papers/runtime';
 import { CommandError } from './problems.ts';
 import { defaultDecoder, defaultEncoder, modelFolder } from './settings.ts';
 import type { Terminal } from './terminal.ts';
@@ -12,17 +21,18 @@ export interface ModelOptions {
   parts?: Record<string, string>;
 }
 
-async function withModel<T>(
+/** Opens a model; of several, each is given the one runtime. */
+export async function open(
   terminal: Terminal,
   reference: string,
-  options: ModelOptions,
-  work: (model: Model) => Promise<T>,
-): Promise<T> {
-  const { weights, threads, parts = {} } = options;
+  { weights, threads, parts = {} }: ModelOptions,
+  runtime?: Runtime,
+): Promise<Model> {
+  const { openModel } = await import('@working-papers/models/node');
   const named = Object.keys(parts).length > 0;
   const model = await openModel(reference, {
     ...(weights === undefined ? {} : { weights }),
-    ...(threads === undefined ? {} : { threads }),
+    ...(runtime ? { runtime } : threads === undefined ? {} : { threads }),
     ...(named ? { parts, partsByName: await (await import('@working-papers/methods')).loadParts() } : {}),
     cacheFolder: modelFolder(),
     signal: terminal.signal,
@@ -30,6 +40,16 @@ async function withModel<T>(
   });
   terminal.endProgress();
   for (const note of model.notes) terminal.note(note);
+  return model;
+}
+
+export async function withModel<T>(
+  terminal: Terminal,
+  reference: string,
+  options: ModelOptions,
+  work: (model: Model) => Promise<T>,
+): Promise<T> {
+  const model = await open(terminal, reference, options);
   try {
     return await work(model);
   } finally {
@@ -46,7 +66,26 @@ export function withDecoder<T>(
 ): Promise<T> {
   return withModel(terminal, reference, options, async (model) => {
     if (model.kind === 'decoder') return work(model);
-    throw new CommandError(`"${reference}" is an encoder; this command needs a decoder such as ${defaultDecoder}.`);
+    throw new CommandError(
+      `"${reference}" is ${called[model.kind]}; this command needs a decoder such as ${defaultDecoder}.`,
+    );
+  });
+}
+
+/** A model that says something: a decoder, or an encoder with a decoder. */
+export type SpeakingModel = DecoderModel | Seq2SeqModel;
+
+export function withSpeaker<T>(
+  terminal: Terminal,
+  reference: string,
+  options: ModelOptions,
+  work: (model: SpeakingModel) => Promise<T>,
+): Promise<T> {
+  return withModel(terminal, reference, options, async (model) => {
+    if (model.kind === 'decoder' || model.kind === 'seq2seq') return work(model);
+    throw new CommandError(
+      `"${reference}" is ${called[model.kind]}; this command needs a decoder such as ${defaultDecoder}, or an encoder with a decoder.`,
+    );
   });
 }
 
@@ -55,15 +94,50 @@ export function withEncoder<T>(
   reference: string,
   options: ModelOptions,
   work: (model: EncoderModel) => Promise<T>,
+  needed = `an encoder such as ${defaultEncoder}`,
 ): Promise<T> {
   return withModel(terminal, reference, options, async (model) => {
     if (model.kind === 'encoder') return work(model);
-    throw new CommandError(`"${reference}" is a decoder; this command needs an encoder such as ${defaultEncoder}.`);
+    throw new CommandError(`"${reference}" is ${called[model.kind]}; this command needs ${needed}.`);
   });
 }
 
+export function withImageEncoder<T>(
+  terminal: Terminal,
+  reference: string,
+  options: ModelOptions,
+  work: (model: ImageEncoderModel) => Promise<T>,
+): Promise<T> {
+  return withModel(terminal, reference, options, async (model) => {
+    if (model.kind === 'image-encoder') return work(model);
+    throw new CommandError(`"${reference}" is ${called[model.kind]}; this command needs an encoder of images (ViT).`);
+  });
+}
+
+export function withDualEncoder<T>(
+  terminal: Terminal,
+  reference: string,
+  options: ModelOptions,
+  work: (model: DualEncoderModel) => Promise<T>,
+): Promise<T> {
+  return withModel(terminal, reference, options, async (model) => {
+    if (model.kind === 'dual-encoder') return work(model);
+    throw new CommandError(
+      `"${reference}" is ${called[model.kind]}; this command needs an encoder of texts and images (CLIP).`,
+    );
+  });
+}
+
+const called: Record<ModelKind, string> = {
+  decoder: 'a decoder',
+  encoder: 'an encoder',
+  seq2seq: 'an encoder with a decoder',
+  'image-encoder': 'an encoder of images',
+  'dual-encoder': 'an encoder of texts and images',
+};
+
 /** Tokens of a prompt: through the chat template as one user message, or raw. */
-export function promptTokens(model: DecoderModel, prompt: string, raw: boolean): number[] {
+export function promptTokens(model: SpeakingModel, prompt: string, raw: boolean): number[] {
   const { tokenizer } = model;
   const ids =
     raw || !tokenizer.chatTemplate

@@ -1,16 +1,14 @@
 /** Wrong invocations of every command: exit code, one sentence on standard error, nothing on standard output. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Terminal } from './terminal.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bin, papers, papersProcess } from './testing/command.ts';
 
-const bin = fileURLToPath(new URL('../bin/papers.js', import.meta.url));
 const before = { ...process.env };
 let folder: string;
-let execute: typeof import('./index.ts').execute;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'papers-wrong-'));
@@ -29,11 +27,6 @@ beforeAll(async () => {
     WORKING_PAPERS_METHODS: fileURLToPath(new URL('../../../packages/runs/src/fixtures/rooms', import.meta.url)),
     HF_HUB_OFFLINE: '1',
   });
-  // The rooms are looked for where the environment says when this is loaded.
-  ({ execute } = await import('./index.ts'));
-});
-afterEach(() => {
-  process.exitCode = undefined;
 });
 afterAll(async () => {
   process.env = before;
@@ -42,39 +35,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
 }, 30_000);
 
-interface Outcome {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** The command inside this process; `@name` is a file of the test's folder. */
-async function papers(words: readonly string[]): Promise<Outcome> {
-  let out = '';
-  let err = '';
-  const terminal: Terminal = {
-    signal: new AbortController().signal,
-    width: 100,
-    styled: false,
-    print: (line) => {
-      out += `${line}\n`;
-    },
-    stream: (text) => {
-      out += text;
-    },
-    json: (value) => {
-      out += `${JSON.stringify(value)}\n`;
-    },
-    note: (sentence) => {
-      err += `${sentence}\n`;
-    },
-    progress: () => {},
-    endProgress: () => {},
-  };
-  const filled = words.map((word) => word.replace(/^@/, `${folder}/`));
-  const code = await execute([process.execPath, 'papers', ...filled], terminal);
-  return { code, out, err };
-}
+/** The command with `@name` for a file of the test's folder. */
+const papersAt = (words: readonly string[]) => papers(...words.map((word) => word.replace(/^@/, `${folder}/`)));
 
 type Case = [words: string, code: 1 | 2, sentence: RegExp];
 const huge = '99999999999999999999';
@@ -144,18 +106,38 @@ const cases: Case[] = [
   ['generate --prompt x --temperature NaN', 2, /"NaN" is invalid\. Give a number from 0 to 100/],
   ['generate --prompt x --top-p 2', 2, /"2" is invalid/],
   ['generate --prompt x --weights q3', 2, /"q3" is invalid\. Allowed choices are fp32, q4, q8/],
+  ['generate --prompt x --tokens 1,2', 2, /one of --prompt, --prompt-file and --tokens, not both/],
+  ['generate --tokens 1,a', 2, /"a" in --tokens is not a whole number/],
+  ['generate --tokens 1;2', 2, /--tokens takes one row of ids; got 2/],
+  ['generate --prompt x --min-p 2', 2, /"2" is invalid\. Give a number from 0 to 1/],
+  ['generate --prompt x --no-repeat-ngram x', 2, /"x" is invalid/],
+  ['generate --prompt x --n-best 2', 2, /are of a beam search\. Give --beams too/],
+  ['generate --prompt x --beams 2 --n-best 3', 2, /--n-best 3 is more than --beams 2/],
+  ['generate --prompt x --beams 2 --stop y', 2, /not of a beam search/],
+  ['generate --prompt x --regex (a --choices b', 2, /one of --json-schema, --regex and --choices/],
+  ['generate --prompt x --regex (a', 2, /--regex: The pattern "\(a" is no regular expression/],
+  ['generate --prompt x --json-schema @gone.json', 2, /There is no file .*gone.json/],
+  ['generate --prompt x --json-schema @short.txt', 2, /--json-schema: The file .* is not JSON/],
+  ['score --prompt x', 2, /Give continuations: --continuation TEXT/],
+  ['score --continuation x', 2, /prompt is missing/],
   ['generate --prompt-file @folder', 2, /\(--prompt-file\) is a folder/],
   ['generate --prompt x --model @gone.gguf', 1, /no file or folder .*gone.gguf/],
   ['generate --prompt x --model @folder', 1, /folder holds no model.safetensors/],
   ['generate --prompt x --model @tiny.gguf', 1, /tiny.gguf: The GGUF header needs 4 bytes/],
   ['generate --prompt x --model @tiny.safetensors --json', 1, /tiny.safetensors: There is no config.json/],
-  ['generate --prompt x --model @binary.bin', 1, /neither a .gguf nor a .safetensors/],
+  ['generate --prompt x --model @binary.bin', 1, /There is no config.json in/],
   ["embed x --model ''", 2, /got an empty one/],
   ['embed', 2, /no text to embed\. Give texts/],
   ['embed --file @gone.txt', 2, /no file/],
   ['embed --file @empty.txt', 2, /has no lines of text\. Give one text a line/],
-  ['logits', 2, /Give one prompt/],
+  ['logits', 2, /prompt is missing/],
   ['logits --prompt x --top 0', 2, /"0" is invalid/],
+  ['activations --names logits', 2, /Give one text, --prompt TEXT or --tokens 1,2,3, or images/],
+  ['activations --tokens 1,2 --prompt x --names logits', 2, /Give one text/],
+  ['activations --tokens 1,2', 2, /Name activations with --names, or list them with --list/],
+  ['activations --tokens 1,2 --names logits --edit logits', 2, /"logits" \(--edit\) is no change; write NAME=0/],
+  ['activations --tokens 1,2 --names logits --out @folder', 2, /\(--out\) is a folder/],
+  ['activations --tokens 1,x --names logits', 2, /"x" in --tokens is not a whole number/],
   ['perplexity', 2, /Required option "--file <file>" not specified/],
   ['perplexity --file @folder', 2, /\(--file\) is a folder/],
   ['perplexity --file @empty.txt', 1, /is empty\. Give a text/],
@@ -172,7 +154,7 @@ describe('a wrong invocation', () => {
     'papers %s',
     async (line, code, sentence) => {
       const words = line.split(' ').map((word) => (word === "''" ? '' : word));
-      const outcome = await papers(words);
+      const outcome = await papersAt(words);
       expect(outcome).toMatchObject({ code, out: '' });
       expect(outcome.err).toMatch(sentence);
       expect(outcome.err).toMatch(/^[A-Z"/-].*[.?!]\n$/s);
@@ -196,15 +178,8 @@ describe('the process itself', () => {
     ]);
   });
 
-  const run = (words: readonly string[], env: Record<string, string> = {}) =>
-    new Promise<Outcome>((resolve) => {
-      execFile(process.execPath, [bin, ...words], { env: { ...process.env, ...env } }, (error, out, err) =>
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
-      );
-    });
-
   it('shows the usage on standard error when no command is given', async () => {
-    const { code, out, err } = await run([]);
+    const { code, out, err } = await papersProcess([]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(/^Usage: papers/);
   }, 60_000);
@@ -245,7 +220,7 @@ describe('the process itself', () => {
       [['serve'], { PORT: 'many' }, /PORT is "many"; a port is a whole number/],
     ];
     for (const [words, env, sentence] of surroundings) {
-      const { code, out, err } = await run(words, env);
+      const { code, out, err } = await papersProcess(words, { env });
       expect({ code, out }, err).toEqual({ code: 1, out: '' });
       expect(err).toMatch(sentence);
       expect(err).not.toMatch(/\n\s+at /);

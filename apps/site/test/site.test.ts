@@ -55,7 +55,12 @@ describe('a reader', () => {
     expect(await page.locator('[data-testid=hits] h3').first().textContent()).toMatch(/^Prepacking/);
     await searchable();
     await page.goto(instance.address);
-    await page.keyboard.press('/');
+    // The key works once the page's script runs, which on a busy machine is some time after it has loaded.
+    const pressed = async () => {
+      await page.keyboard.press('/');
+      return await page.evaluate(() => document.activeElement?.id);
+    };
+    await expect.poll(pressed, { timeout: 30_000 }).toBe('q');
     await page.keyboard.type('make batches of prompts of uneven length faster');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/search/);

@@ -11,7 +11,14 @@ export {
   sameShape,
 } from './dimensions.ts';
 export { gradient } from './gradient.ts';
-export { type OnnxInitializer, type OnnxProgram, toOnnx, type ValueInfo, weightsLocation } from './onnx/model.ts';
+export {
+  externalData,
+  type OnnxInitializer,
+  type OnnxProgram,
+  toOnnx,
+  type ValueInfo,
+  weightsLocation,
+} from './onnx/model.ts';
 export { onnxTypes } from './onnx/types.ts';
 export {
   type MultiHeadAttentionInputs,
@@ -55,9 +62,11 @@ export {
   gather,
   gatherElements,
   scatterElements,
+  scatterND,
   topK,
   trilu,
 } from './operations/indexing.ts';
+export { mapSlices } from './operations/map-slices.ts';
 export { type GemmOptions, gemm, matmul } from './operations/matmul.ts';
 export { layerNorm, logSoftmax, type NormOptions, rmsNorm, softmax } from './operations/normalisation.ts';
 export {

@@ -2,7 +2,7 @@
  * The contract between a paper's room and everything that shows, calls or judges it. Pure: imports nothing of Node and no engine
  * code at run time, so that the site's web process and a browser may load descriptors.
  */
-import type { Model, OpenOptions } from '@working-papers/models';
+import type { Model, ModelKind, OpenOptions } from '@working-papers/models';
 import type { Runtime } from '@working-papers/runtime';
 import type { ZodDiscriminatedUnion, ZodObject } from 'zod';
 
@@ -236,7 +236,7 @@ export interface ApartContext extends RunContext {
 
 /** What a model's headers say. */
 export interface ModelSize {
-  kind: 'decoder' | 'encoder';
+  kind: ModelKind;
   /** Bytes of its weight files. */
   bytes: number;
   /** Numbers in all tensors. */

@@ -1,18 +1,67 @@
-export { cachedAttention, denseAttention } from './architectures/attention.ts';
-export { type BertInput, type BertParts, bert, flashAttention } from './architectures/bert.ts';
-export { type BertConfig, bertConfig, isBert } from './architectures/bert-config.ts';
-export { gatedMlp, type LlamaInput, type LlamaOutput, llama } from './architectures/llama.ts';
+export type { ActivationsOptions, Looking } from './activations/looking.ts';
+export type * from './activations/types.ts';
+export type {
+  Architecture,
+  ArchitectureFacts,
+  ForwardInputName,
+  ForwardTensors,
+} from './architectures/architecture.ts';
+export { cachedAttention, denseAttention, promptAttention } from './architectures/attention.ts';
+export { clip, clipText, clipVision, type DualEncoderArchitecture } from './architectures/clip.ts';
+export type { Decoder, DecoderArchitecture, DecoderInput, DecoderOutput } from './architectures/decoder.ts';
+export {
+  denseEncoderAttention,
+  type Encoder,
+  type EncoderArchitecture,
+  type EncoderConfig,
+  type EncoderInput,
+  type EncoderMlpInput,
+  type EncoderOutput,
+  type EncoderParts,
+  encoderAttention,
+} from './architectures/encoder.ts';
+export type { EncoderHead } from './architectures/encoder-heads.ts';
+export { gptNeoX } from './architectures/gpt-neox.ts';
+export { gpt2 } from './architectures/gpt2.ts';
+export {
+  architectureOf,
+  architectures,
+  decoderOf,
+  dualEncoderOf,
+  encoderOf,
+  imageEncoderOf,
+  seq2seqOf,
+} from './architectures/index.ts';
+export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
 export type * from './architectures/parts.ts';
-export { rotaryPositions } from './architectures/positions.ts';
+export type { VisionConfig } from './architectures/patches.ts';
+export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';
+export type { PreNormParts } from './architectures/pre-norm.ts';
+export { type QueryBlockOptions, queryBlockAttention } from './architectures/query-block-attention.ts';
 export { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './architectures/rotary.ts';
-export { createEncoder, type EncoderParts } from './embedding/encoder.ts';
+export { selfAttention } from './architectures/self-attention.ts';
+export type { CrossStates, Seq2SeqArchitecture, Seq2SeqConfig, Seq2SeqParts } from './architectures/seq2seq.ts';
+export { slotAttention } from './architectures/slot-attention.ts';
+export { type ImageEncoderArchitecture, vit } from './architectures/vit.ts';
+export { createEncoder, type EncoderOptions } from './embedding/encoder.ts';
 export * from './formats/index.ts';
+export * from './generation/constraints/index.ts';
 export { createDecoder } from './generation/decoder.ts';
-export { type SamplingOptions, sample, seededUniform } from './generation/sampling.ts';
+export { sample, seededUniform } from './generation/sampling.ts';
+export { QueueFullError, SchedulerClosedError } from './generation/scheduler-errors.ts';
+export { createSeq2Seq } from './generation/seq2seq/model.ts';
+export type * from './generation/seq2seq/types.ts';
+export type * from './generation/slot-types.ts';
+export type * from './generation/types.ts';
+export type * from './heads/types.ts';
+export * from './images/index.ts';
 export type { ModelFacts } from './model-facts.ts';
 export * from './references/index.ts';
+export * from './saving/index.ts';
 export * from './tokenizers/index.ts';
 export * from './types.ts';
+export { createDualEncoder } from './vision/dual-encoder.ts';
+export { createImageEncoder } from './vision/image-encoder.ts';
 export { weightSource } from './weights/weight-source.ts';

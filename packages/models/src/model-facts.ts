@@ -1,5 +1,6 @@
 import type { Runtime } from '@working-papers/runtime';
 import type { ModelConfig } from './formats/types.ts';
+import type { Stepper } from './generation/types.ts';
 import type { Tokenizer } from './tokenizers/types.ts';
 import type { WeightSource, Weights } from './types.ts';
 
@@ -14,8 +15,11 @@ export interface ModelFacts {
   parameterBytes: number;
   parameters: number;
   graphWeights: WeightSource;
+  /** Weights and configuration of the graph that computes prompts, where it is not that of single steps, which are given here. */
+  prompt?: (steps?: Pick<Stepper, 'createCache' | 'step'>) => Promise<{ weights: WeightSource; config: ModelConfig }>;
+  /** For the graphs of this model; it may share their weights. */
   runtime: Runtime;
   notes: readonly string[];
-  /** Closes the runtime where it was made for this model. */
+  /** Closes what was opened for this model, its runtime among it. */
   close(): void;
 }

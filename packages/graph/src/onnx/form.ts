@@ -6,11 +6,34 @@ export type OnnxAttribute =
   | { readonly int: number }
   | { readonly float: number }
   | { readonly text: string }
-  | { readonly ints: readonly number[] };
+  | { readonly ints: readonly number[] }
+  | { readonly graph: WrittenGraph };
 
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute | undefined>>;
 
 export type OnnxDomain = '' | 'com.microsoft';
+
+export interface WrittenNode {
+  readonly type: string;
+  readonly name: string;
+  readonly domain: OnnxDomain;
+  readonly inputs: readonly (string | undefined)[];
+  readonly outputs: readonly (string | undefined)[];
+  readonly attributes: OnnxAttributes;
+}
+
+interface WrittenValue {
+  readonly name: string;
+  readonly dtype: DataType;
+  readonly shape: Shape;
+}
+
+/** A graph within a node; it may use values of the graph around it. */
+export interface WrittenGraph {
+  readonly nodes: readonly WrittenNode[];
+  readonly inputs: readonly WrittenValue[];
+  readonly outputs: readonly WrittenValue[];
+}
 
 /** What a rule may do while it is written: add nodes and small constants, ask for the value of a dimension. */
 export interface OnnxWriter {
@@ -30,6 +53,8 @@ export interface OnnxWriter {
   dimension(dimension: Dimension): string;
   /** The ONNX value of a tensor, written first where needed. */
   value(tensor: Tensor): string;
+  /** The operations between the tensors, as a graph within a node; what else they need must have been written before. */
+  subgraph(inputs: readonly Tensor[], outputs: readonly Tensor[]): WrittenGraph;
 }
 
 /** How an operation is written as ONNX. */
@@ -43,6 +68,8 @@ export type OnnxForm<Inputs, Attributes> =
       readonly outputs?: readonly boolean[];
       /** Other operations instead, where the runtime has no kernel for these types. */
       readonly expand?: (inputs: Inputs, attributes: Attributes) => Tensor | undefined;
+      /** The same in operations of the ONNX standard, where the node bears no domain and yet is ONNX Runtime's own. */
+      readonly standard?: (inputs: Inputs, attributes: Attributes) => Tensor;
     }
   /** Nodes added by hand; returns the names of the outputs. */
   | {

@@ -8,33 +8,26 @@ import {
   inputRule,
 } from '../operations/sources.ts';
 import { type DataType, type Operation, ShapeError, type Tensor } from '../tensor.ts';
-import type { OnnxAttributes, OnnxDomain, OnnxForm, OnnxWriter } from './form.ts';
-
-export interface WrittenNode {
-  readonly type: string;
-  readonly name: string;
-  readonly domain: OnnxDomain;
-  readonly inputs: readonly (string | undefined)[];
-  readonly outputs: readonly (string | undefined)[];
-  readonly attributes: OnnxAttributes;
-}
+import type { OnnxForm, OnnxWriter, WrittenGraph, WrittenNode } from './form.ts';
 
 /** Turns operations into nodes, each once, inputs before what uses them. */
 export class GraphWriter implements OnnxWriter {
-  readonly nodes: WrittenNode[] = [];
+  nodes: WrittenNode[] = [];
   readonly inputs: Tensor[] = [];
   readonly constants: { name: string; attributes: ConstantAttributes }[] = [];
   readonly initializers: InitializerAttributes[] = [];
-  private readonly values = new Map<Operation, readonly string[]>();
+  private values = new Map<Operation, readonly string[]>();
   /** For each named dimension a written value that carries it. */
-  private readonly carriers = new Map<string, { value: string; axis: number }>();
-  private readonly dimensions = new Map<Dimension, string>();
+  private carriers = new Map<string, { value: string; axis: number }>();
+  private dimensions = new Map<Dimension, string>();
   private readonly lists = new Map<string, string>();
   private readonly names = new Set<string>();
   private operation = 'graph';
+  private readonly standard: boolean;
 
   /** Registers inputs and initialisers first: they keep their names, and inputs carry the named dimensions. */
-  constructor(operations: readonly Operation[]) {
+  constructor(operations: readonly Operation[], { standard = false }: { standard?: boolean | undefined } = {}) {
+    this.standard = standard;
     for (const op of operations) {
       const [tensor] = op.outputs;
       if (op.rule === inputRule) {
@@ -111,6 +104,27 @@ export class GraphWriter implements OnnxWriter {
     return name;
   }
 
+  subgraph(inputs: readonly Tensor[], outputs: readonly Tensor[]): WrittenGraph {
+    const { nodes, values, carriers, dimensions } = this;
+    // What is written within is not known outside.
+    this.nodes = [];
+    [this.values, this.carriers, this.dimensions] = [new Map(values), new Map(carriers), new Map(dimensions)];
+    try {
+      const given = inputs.map((tensor) => {
+        const name = this.fresh(`${this.operation}/slice`);
+        this.finish(tensor.op, [name]);
+        return { name, dtype: tensor.dtype, shape: tensor.shape };
+      });
+      const made = outputs.map((tensor) => {
+        const [name] = this.node('Identity', [this.value(tensor)]);
+        return { name: name!, dtype: tensor.dtype, shape: tensor.shape };
+      });
+      return { nodes: this.nodes, inputs: given, outputs: made };
+    } finally {
+      Object.assign(this, { nodes, values, carriers, dimensions });
+    }
+  }
+
   private readDimension(dimension: string): string | undefined {
     const carrier = this.carriers.get(dimension);
     if (!carrier) return undefined;
@@ -144,7 +158,8 @@ export class GraphWriter implements OnnxWriter {
     const outer = this.operation;
     this.operation = op.outputs.find((output) => output.name)?.name ?? op.rule.name;
     const form = op.rule.onnx as OnnxForm<typeof op.inputs, unknown>;
-    const expanded = 'expand' in form ? form.expand?.(op.inputs, op.attributes) : undefined;
+    const plain = this.standard && 'standard' in form ? form.standard?.(op.inputs, op.attributes) : undefined;
+    const expanded = plain ?? ('expand' in form ? form.expand?.(op.inputs, op.attributes) : undefined);
     if (expanded) this.finish(op, [this.value(expanded)]);
     else {
       const values = op.inputs.map((tensor) => tensor && this.value(tensor));

@@ -108,6 +108,39 @@ export function scatterElements(
   return apply(scatterElementsRule, [x, indices, updates], { axis, reduction: options.reduction ?? 'none' });
 }
 
+/** A write of state between runs rather than a step of something trained, so it has no gradient; {@link scatterElements} has. */
+const scatterNDRule = rule<readonly [Tensor, Tensor, Tensor]>({
+  name: 'scatterND',
+  infer: ([x, indices, updates]) => {
+    checkSameType('scatterND', x, updates);
+    if (indices.dtype !== 'int64') {
+      throw new ShapeError(`scatterND takes int64 indices; got ${describe(indices)}. Use cast first.`);
+    }
+    const depth = indices.shape.at(-1);
+    if (typeof depth !== 'number' || depth < 1 || depth > x.shape.length) {
+      throw new ShapeError(
+        `scatterND: the last dimension of the indices ${formatShape(indices.shape)} must be a number from 1 to the ${x.shape.length} dimensions of ${formatShape(x.shape)}.`,
+      );
+    }
+    const wanted = [...indices.shape.slice(0, -1), ...x.shape.slice(depth)];
+    if (!sameShape(updates.shape, wanted)) {
+      throw new ShapeError(
+        `scatterND: the updates ${formatShape(updates.shape)} must be ${formatShape(wanted)}, a slice for each of the indices ${formatShape(indices.shape)}.`,
+      );
+    }
+    return [x];
+  },
+  onnx: { type: 'ScatterND' },
+});
+
+/**
+ * `x` with slices of it written anew: `indices` `[..., k]` name places along the first k dimensions, `updates` `[..., rest]` hold
+ * what is written there. With `x` and the result bound to one tensor nothing else is copied. A place may occur only once.
+ */
+export function scatterND(x: Tensor, indices: Tensor, updates: Tensor): Tensor {
+  return apply(scatterNDRule, [x, indices, updates]);
+}
+
 interface ArgAttributes {
   readonly axis: number;
   readonly keepDims: boolean;

@@ -110,12 +110,13 @@ const rmsNormRule = rule<readonly [Tensor, Tensor], { epsilon: number }>({
     type: 'SimplifiedLayerNormalization',
     attributes: ({ epsilon }) => ({ axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } }),
     // The fused kernel keeps its statistics in single precision.
-    expand: ([x, scale], { epsilon }) =>
-      x.dtype === 'float64'
-        ? mul(div(x, sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon))), scale)
-        : undefined,
+    expand: ([x, scale], { epsilon }) => (x.dtype === 'float64' ? plainRmsNorm(x, scale, epsilon) : undefined),
+    standard: ([x, scale], { epsilon }) => plainRmsNorm(x, scale, epsilon),
   },
 });
+
+const plainRmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
+  mul(div(x, sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon))), scale);
 
 /** `x / sqrt(mean(x^2) + epsilon) * scale` over the last axis (Llama's norm). */
 export function rmsNorm(x: Tensor, scale: Tensor, options: NormOptions = {}): Tensor {

@@ -26,7 +26,7 @@ export interface InitializerAttributes {
   readonly name: string;
   readonly dtype: DataType;
   readonly shape: readonly number[];
-  readonly data: Uint8Array | (() => Uint8Array);
+  readonly data: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
 const writtenByTheGraph = () => {
@@ -86,13 +86,13 @@ export function constant(
 
 /**
  * A weight. It goes out as external data, so that the program stays small and the kernels may pack it once; `data` is
- * its raw little-endian bytes, or a function that gives them when the program is made.
+ * its raw little-endian bytes, or a function that gives or promises them when the program is made.
  */
 export function initializer(
   name: string,
   dtype: DataType,
   shape: readonly number[],
-  data: Uint8Array | (() => Uint8Array),
+  data: InitializerAttributes['data'],
 ): Tensor {
   if (name === '') throw new ShapeError('An initialiser needs a name; got an empty one.');
   checkShape(shape, `initializer '${name}'`);

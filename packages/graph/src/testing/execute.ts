@@ -34,7 +34,7 @@ export async function compile(
   const program = toOnnx(outputs);
   const last = program.initializers.at(-1);
   const weights = new Uint8Array(last ? last.offset + last.length : 0);
-  for (const { offset, bytes } of program.initializers) weights.set(bytes(), offset);
+  for (const { offset, bytes } of program.initializers) weights.set(await bytes(), offset);
   const session = await InferenceSession.create(program.model, {
     externalData: last ? [{ path: program.location, data: weights }] : [],
     graphOptimizationLevel: options.optimisation ?? 'all',

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { endOwner, ownerOf, temporaryFolder } from '../testing/databases.ts';
 import { type Library, openLibrary } from './open.ts';
 import { startOwner } from './owner-process.ts';
@@ -23,12 +23,22 @@ const open = async (folder: string) => {
   libraries.push(library);
   return library;
 };
+const remove = async (folder: string) => {
+  await endOwner(folder);
+  await rm(folder, { recursive: true, force: true });
+};
+/** For the tests that need no new database. */
+let shared: string | undefined;
+const sharedFolder = async () => {
+  shared ??= await temporaryFolder();
+  return shared;
+};
 afterEach(async () => {
   for (const library of libraries.splice(0)) await library.close();
-  for (const folder of folders.splice(0)) {
-    await endOwner(folder);
-    await rm(folder, { recursive: true, force: true });
-  }
+  for (const folder of folders.splice(0)) await remove(folder);
+});
+afterAll(async () => {
+  if (shared) await remove(shared);
 });
 
 describe('the owner of the embedded database', () => {
@@ -68,7 +78,7 @@ describe('the owner of the embedded database', () => {
   });
 
   it('is brought back by a library that stays open', async () => {
-    const folder = await newFolder();
+    const folder = await sharedFolder();
     const { pool } = await open(folder);
     const messages: string[] = [];
     const leave = keepPresence(pool, folder, (message) => messages.push(message), 100);
@@ -83,7 +93,7 @@ describe('the owner of the embedded database', () => {
   });
 
   it('keeps statements of two clients apart even when they arrive in pieces', async () => {
-    const { pool } = await open(await newFolder());
+    const { pool } = await open(await sharedFolder());
     const large = 'x'.repeat(300_000);
     const answers = await Promise.all(
       Array.from({ length: 60 }, async (_, i) =>
@@ -98,7 +108,7 @@ describe('the owner of the embedded database', () => {
   });
 
   it('rolls back for a client that dies inside a transaction, and serves the others', async () => {
-    const folder = await newFolder();
+    const folder = await sharedFolder();
     const { pool } = await open(folder);
     await pool.query('create table half (n integer)');
     const script = `
@@ -135,13 +145,14 @@ describe('the owner of the embedded database', () => {
   });
 
   it('says what is wrong with a database that cannot be used', async () => {
-    const folder = await newFolder();
+    const folder = await sharedFolder();
     await expect(
       openLibrary({ dataFolder: folder, databaseUrl: 'postgres://someone:secret@127.0.0.1:1/papers' }),
     ).rejects.toThrow(/^The database server at 127\.0\.0\.1:1\/papers cannot be used: .*Check DATABASE_URL\.$/);
     const { pool } = await open(folder);
     await pool.query("insert into migrations (name, sha256) values ('9999-later.sql', '')");
     await expect(openLibrary({ dataFolder: folder })).rejects.toThrow('made by a newer version');
+    await pool.query("delete from migrations where name = '9999-later.sql'");
   });
 
   it('does not open a folder that is no database', async () => {
@@ -152,7 +163,7 @@ describe('the owner of the embedded database', () => {
 });
 
 it('is reached by plain pg clients too', async () => {
-  const folder = await newFolder();
+  const folder = await sharedFolder();
   const library = await open(folder);
   if (!('host' in library.connection)) throw new Error('The library is not embedded.');
   const client = new pg.Client(library.connection);

@@ -10,6 +10,7 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { makeDataFolder, roomProblem } from './data-folder.ts';
+import { emptyDatabase } from './empty-database.ts';
 import { takeFolderLock } from './folder-lock.ts';
 import { oneStatementAtATime } from './pipeline.ts';
 import { answers, databaseSocket } from './sockets.ts';
@@ -40,7 +41,13 @@ async function own(dataFolder: string, untilIdle: boolean): Promise<void> {
   const note = join(dataFolder, 'database.pid');
   await writeFile(note, String(process.pid));
 
-  const db = await PGlite.create({ dataDir: join(dataFolder, 'database'), extensions: { vector, pg_trgm } });
+  const dataDir = join(dataFolder, 'database');
+  const loadDataDir = existsSync(join(dataDir, 'PG_VERSION')) ? undefined : await emptyDatabase();
+  const db = await PGlite.create({
+    dataDir,
+    extensions: { vector, pg_trgm },
+    ...(loadDataDir ? { loadDataDir } : {}),
+  });
   const server = new PGLiteSocketServer({
     db: oneStatementAtATime(db, (error) => {
       say(`the embedded database broke: ${error instanceof Error ? error.message : String(error)}`);

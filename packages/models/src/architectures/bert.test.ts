@@ -1,11 +1,13 @@
 import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { equalLengthBatches } from '../embedding/batches.ts';
+import { equalLengthBatches, packedBatches } from '../embedding/batches.ts';
 import { createEncoder } from '../embedding/encoder.ts';
+import { fixturesOf, readFixture } from '../testing/fixture.ts';
 import { bertInDouble } from '../testing/forward-in-double.ts';
 import { factsOf } from '../testing/model-facts.ts';
 import { randomBert, tinyBert } from '../testing/random-checkpoint.ts';
 import type { EncoderModel } from '../types.ts';
+import { architectureOf, architectures } from './index.ts';
 import { forbidden } from './masks.ts';
 
 const runtime = createRuntime();
@@ -93,4 +95,59 @@ test('batches hold texts of one length, within both limits', () => {
   const texts = [3, 5, 3, 3, 5, 1].map((length) => ({ length }));
   expect(equalLengthBatches(texts, 2, 100)).toEqual([[1, 4], [0, 2], [3], [5]]);
   expect(equalLengthBatches(texts, 32, 6)).toEqual([[1], [4], [0, 2], [3], [5]]);
+});
+
+test('runs of several lengths hold as many stacks, tokens and texts as they may, and every text once', () => {
+  const texts = [3, 5, 3, 3, 5, 1, 9].map((length) => ({ length }));
+  const limits = { stacks: 3, tokens: 16, texts: 100 };
+  expect(packedBatches(texts, limits)).toEqual([
+    [[6], [1]],
+    [[4], [0, 2, 3], [5]],
+  ]);
+  expect(packedBatches(texts, { ...limits, stacks: 2 })).toEqual([[[6], [1]], [[4], [0, 2, 3]], [[5]]]);
+  expect(packedBatches(texts, { ...limits, texts: 2 })).toEqual([[[6], [1]], [[4], [0]], [[2, 3]], [[5]]]);
+  expect(packedBatches([{ length: 40 }, { length: 2 }], limits)).toEqual([[[0]], [[1]]]);
+  expect(packedBatches([], limits)).toEqual([]);
+});
+
+test.each(['mean', 'cls', 'max'] as const)('many texts end to end are embedded as each alone (%s)', async (pooling) => {
+  const many = await createEncoder(factsOf(tinyBert, tensors, runtime), { pooling });
+  const rows = Array.from({ length: 75 }, (_, row) =>
+    Array.from({ length: 1 + ((row * 11) % 39) }, (_, place) => (row * 7 + place * 3) % 30),
+  );
+  const seen: number[] = [];
+  const together = await many.embedIds(rows, { onProgress: ({ done }) => seen.push(done) });
+  for (const [index, ids] of rows.entries())
+    expect(distance(together[index]!, (await many.embedIds([ids]))[0]!)).toBeLessThan(2e-6);
+  expect(seen.length).toBeGreaterThan(2);
+  expect(seen.at(-1)).toBe(75);
+  await expect(many.embedIds(rows, { batchSize: 0 })).rejects.toThrow('batchSize must be at least 1; got 0.');
+  const inThrees = await many.embedIds(rows, { batchSize: 3 });
+  for (const [index, embedding] of together.entries()) expect(distance(inThrees[index]!, embedding)).toBeLessThan(2e-6);
+  many.close();
+});
+
+const encoders = architectures
+  .filter(({ kind }) => kind === 'encoder')
+  .flatMap(({ types }) => fixturesOf(types))
+  .filter((name) => architectureOf(readFixture(name).config).kind === 'encoder');
+
+test.each(encoders)('%s embeds many texts as each alone', async (name) => {
+  const { config, tensors } = readFixture(name);
+  const encoder = await createEncoder(factsOf(config, tensors, runtime), { pooling: 'mean' });
+  // Padding and mask tokens among them.
+  const rows = Array.from({ length: 40 }, (_, row) =>
+    Array.from({ length: 2 + ((row * 5) % 7) }, (_, place) => (row * 3 + place) % Math.min(20, config.vocab_size)),
+  );
+  const together = await encoder.embedIds(rows);
+  for (const [index, ids] of rows.entries())
+    expect(distance(together[index]!, (await encoder.embedIds([ids]))[0]!)).toBeLessThan(1e-5);
+  const segments = [{ row: 0, start: 1, end: 4 }];
+  const hidden = encoder.hidden({ ids: [[9, 8, 7, 6]], segments });
+  if (config.token_dropout) await expect(hidden).rejects.toThrow(/depend on the whole row/);
+  else {
+    const alone = await encoder.hidden({ ids: [[8, 7, 6]] });
+    expect(distance((await hidden).hidden.subarray(alone.shape[2]), alone.hidden)).toBeLessThan(1e-5);
+  }
+  encoder.close();
 });

@@ -1,147 +1,126 @@
-import {
-  add,
-  constant,
-  gather,
-  gelu,
-  layerNorm,
-  matmul,
-  mul,
-  multiHeadAttention,
-  relu,
-  reshape,
-  silu,
-  skipLayerNorm,
-  softmax,
-  split,
-  type Tensor,
-  transpose,
-} from '@working-papers/graph';
+import { add, constant, gather, type Tensor } from '@working-papers/graph';
 import type { ModelConfig } from '../formats/types.ts';
-import type { Tap, WeightSource } from '../types.ts';
-import { type BertConfig, bertConfig } from './bert-config.ts';
+import type { WeightSource } from '../types.ts';
+import { shower } from './architecture.ts';
+import { albertFamily, bertFamily, distilbertFamily, mpnetFamily, robertaFamily } from './bert-families.ts';
+import { exchangedPositions } from './combinations.ts';
+import {
+  attentionOf,
+  type Encoder,
+  type EncoderArchitecture,
+  type EncoderBlockNames,
+  type EncoderConfig,
+  type EncoderInput,
+  type EncoderParts,
+  encoderArchitecture,
+  encoderAttention,
+  encoderMlp,
+  mlpOf,
+  namesWithin,
+  tablePositions,
+} from './encoder.ts';
+import { type HeadNames, headOutputs } from './encoder-heads.ts';
+import { biased } from './linear.ts';
+import type { Positions } from './parts.ts';
+import { addNorm, layerNormalisation, normWeight } from './residual.ts';
 
-export interface BertAttentionInput {
-  config: BertConfig;
-  layer: number;
-  /** Queries, keys and values, each `[rows, sequence, hidden]`. */
-  query: Tensor;
-  key: Tensor;
-  value: Tensor;
-  /** Added to the scores, `[rows or 1, 1 or heads, sequence, sequence]`. */
-  mask?: Tensor;
-  /** Shows an activation under `blocks.N.attention.` and this name. */
-  tap(name: string, tensor: Tensor): Tensor;
+/** A family of encoders with BERT's blocks: what it calls its weights, and what it does besides. */
+export interface BertFamily {
+  /** Values of `model_type`. */
+  types: readonly string[];
+  /** What the base model's names begin with in a checkpoint that has a head. */
+  base: string;
+  config(config: ModelConfig): EncoderConfig;
+  /** What the names of a layer begin with. */
+  layer(layer: number, config: ModelConfig): string;
+  /** Inside a layer, each without `.weight` and `.bias`. */
+  block: EncoderBlockNames & { attentionNorm: string; mlpNorm: string };
+  /** Whether tokens of two texts have an embedding each. */
+  tokenTypes: boolean;
+  /** A product from the width of the embeddings to that of the blocks. */
+  embeddingProjection?: string;
+  /** Of the scores, beside the learned positions. */
+  relative?(weights: WeightSource, base: string): Positions;
+  heads: HeadNames;
 }
 
-export interface BertParts {
-  /** Answers `[rows, sequence, hidden]`, before the output product. */
-  attention(input: BertAttentionInput): Tensor;
-}
-
-export interface BertInput {
-  /** int64 `[rows, sequence]` */
-  ids: Tensor;
-  /** int64 `[rows, sequence]`: the place of each token in its own text. */
-  positions: Tensor;
-  /** int64 `[rows, sequence]`; default all 0. */
-  tokenTypes?: Tensor;
-  /** Added to the scores, `[rows or 1, 1 or heads, sequence, sequence]`; without one every token sees its whole row. */
-  mask?: Tensor;
-  parts?: Partial<BertParts>;
-  /**
-   * Sees or replaces activations by name: `embedding`, `blocks.N.attention.{query, key, value, scores, probabilities, heads,
-   * output}`, `blocks.N.middle`, `blocks.N.mlp.{hidden, output}`, `blocks.N.output`. Scores and probabilities exist in the
-   * dense form only.
-   */
-  tap?: Tap;
-}
-
-/**
- * An encoder of the BERT family (arXiv 1810.04805): blocks with the norm after each sum. Returns the last hidden states
- * `[rows, sequence, hidden]`. Names of weights are those of Hugging Face's BertModel, with or without the prefix `bert.`.
- */
-export function bert(modelConfig: ModelConfig, weights: WeightSource, input: BertInput): { hidden: Tensor } {
-  const config = bertConfig(modelConfig);
-  const prefix = weights.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : '';
-  const attention = input.parts?.attention ?? (input.mask || input.tap ? denseAttention : flashAttention);
-  const tap = (name: string, tensor: Tensor): Tensor => input.tap?.(name, tensor) ?? tensor;
-  const vector = (name: string) => weights.get(`${prefix}${name}`, [config.hidden]);
-  const linear = (x: Tensor, name: string) => weights.linear(x, `${prefix}${name}.weight`, `${prefix}${name}.bias`);
-
-  let hidden = tap('embedding', embed(weights, `${prefix}embeddings`, input, config));
-  for (let layer = 0; layer < config.layers; layer++) {
-    const block = `blocks.${layer}`;
-    const name = `encoder.layer.${layer}`;
-    const addNorm = (delta: Tensor, norm: string): Tensor =>
-      skipLayerNorm(
-        hidden,
-        delta,
-        vector(`${name}.${norm}.LayerNorm.weight`),
-        vector(`${name}.${norm}.LayerNorm.bias`),
-        {
-          epsilon: config.epsilon,
-        },
-      ).output;
-
-    const projections = ['query', 'key', 'value'].map((part) => `${prefix}${name}.attention.self.${part}`);
-    const joined = weights.linear(
-      hidden,
-      projections.map((part) => `${part}.weight`),
-      projections.map((part) => `${part}.bias`),
-    ); // [rows, sequence, 3 hidden]
-    const [query, key, value] = split(joined, [config.hidden, config.hidden, config.hidden], -1) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const heads = attention({
-      config,
-      layer,
-      query: tap(`${block}.attention.query`, query),
-      key: tap(`${block}.attention.key`, key),
-      value: tap(`${block}.attention.value`, value),
-      mask: input.mask,
-      tap: (part, tensor) => tap(`${block}.attention.${part}`, tensor),
+/** The encoder of a family (arXiv 1810.04805): blocks with the norm after each sum. */
+const encoderOfFamily =
+  (family: BertFamily): Encoder =>
+  (modelConfig, weights, input) => {
+    const config = family.config(modelConfig);
+    const base = baseOf(family, weights);
+    const parts: EncoderParts = {
+      attention: input.parts?.attention ?? encoderAttention,
+      positions: exchangedPositions(input.parts?.positions, { bidirectional: true }) ?? {
+        ...family.relative?.(weights, base),
+        ...tablePositions(weights, `${base}embeddings.position_embeddings.weight`, config, input.positionRows),
+      },
+      mlp: input.parts?.mlp ?? encoderMlp,
+      norm: input.parts?.norm ?? layerNormalisation,
+    };
+    const show = shower(input.tap);
+    const normWeights = (name: string, width = config.hidden) => ({
+      gain: normWeight(weights, name, 'gain', width),
+      bias: normWeight(weights, name, 'bias', width),
+      epsilon: config.epsilon,
     });
-    const attended = linear(tap(`${block}.attention.heads`, heads), `${name}.attention.output.dense`);
-    hidden = tap(`${block}.middle`, addNorm(tap(`${block}.attention.output`, attended), 'attention.output'));
 
-    const inner = activate(config, linear(hidden, `${name}.intermediate.dense`)); // [rows, sequence, intermediate]
-    const mlp = linear(tap(`${block}.mlp.hidden`, inner), `${name}.output.dense`);
-    hidden = tap(`${block}.output`, addNorm(tap(`${block}.mlp.output`, mlp), 'output'));
-  }
-  return { hidden };
+    let hidden = show('embedding', embed(family, weights, parts, config.vocabulary, input, normWeights)); // [rows, sequence, hidden]
+    for (let layer = 0; layer < config.layers; layer++) {
+      const names = namesWithin(`${base}${family.layer(layer, modelConfig)}`, family.block);
+      const block = { config, layer, weights, parts, names, input, show };
+      const addedNorm = (delta: Tensor, norm: string) =>
+        addNorm(hidden, delta, parts.norm, normWeights(norm), (sum) => sum).normed;
+      hidden = show(`blocks.${layer}.middle`, addedNorm(attentionOf(hidden, block), names.attentionNorm));
+      hidden = show(`blocks.${layer}.residual`, addedNorm(mlpOf(hidden, block), names.mlpNorm));
+    }
+    return {
+      hidden,
+      ...headOutputs({
+        config,
+        modelConfig,
+        weights,
+        names: family.heads,
+        base,
+        hidden,
+        logitsAt: input.logitsAt,
+        show,
+      }),
+    };
+  };
+
+/** Words, token types and positions, normed, at the width of the blocks: `[rows, sequence, hidden]`. */
+function embed(
+  family: BertFamily,
+  weights: WeightSource,
+  parts: EncoderParts,
+  vocabulary: number,
+  { ids, positions, tokenTypes }: EncoderInput,
+  normWeights: (name: string, width: number) => { gain: Tensor; bias: Tensor; epsilon: number },
+): Tensor {
+  const base = baseOf(family, weights);
+  const words = weights.embedding(ids, `${base}embeddings.word_embeddings.weight`, vocabulary);
+  const typeTable = `${base}embeddings.token_type_embeddings.weight`;
+  const typed = family.tokenTypes
+    ? add(words, gather(weights.get(typeTable), tokenTypes ?? constant([0], 'int64'), 0)) // [rows, sequence, hidden] or [1, hidden]
+    : words;
+  const placed = parts.positions.embed?.(typed, positions) ?? typed;
+  const { gain, ...others } = normWeights(`${base}embeddings.LayerNorm`, words.shape[2] as number);
+  const normed = parts.norm(placed, gain, others);
+  if (!family.embeddingProjection) return normed;
+  const projection = `${base}${family.embeddingProjection}`;
+  return biased(weights, normed, projection);
 }
 
-function embed(weights: WeightSource, prefix: string, input: BertInput, config: BertConfig): Tensor {
-  const words = weights.embedding(input.ids, `${prefix}.word_embeddings.weight`);
-  const places = gather(weights.get(`${prefix}.position_embeddings.weight`), input.positions, 0);
-  const types = gather(
-    weights.get(`${prefix}.token_type_embeddings.weight`),
-    input.tokenTypes ?? constant([0], 'int64'),
-    0,
-  ); // [rows, sequence, hidden] or [1, hidden]
-  const sum = add(add(words, types), places);
-  return layerNorm(sum, weights.get(`${prefix}.LayerNorm.weight`), weights.get(`${prefix}.LayerNorm.bias`), {
-    epsilon: config.epsilon,
-  });
-}
+const baseOf = ({ base }: BertFamily, weights: Pick<WeightSource, 'has'>): string =>
+  weights.has(`${base}embeddings.word_embeddings.weight`) ? base : '';
 
-function activate(config: BertConfig, x: Tensor): Tensor {
-  return config.activation === 'gelu' ? gelu(x) : config.activation === 'relu' ? relu(x) : silu(x);
-}
+const architectureOf = (family: BertFamily): EncoderArchitecture =>
+  encoderArchitecture(family.types, family.config, family.heads, family.tokenTypes, encoderOfFamily(family));
 
-/** The fused kernel, which never holds the scores; every token sees its whole row. */
-export const flashAttention: BertParts['attention'] = ({ config, query, key, value }) =>
-  multiHeadAttention({ query, key, value }, { heads: config.heads }).output;
-
-/** Softmax attention in plain operations, under any mask. */
-export const denseAttention: BertParts['attention'] = ({ config, query, key, value, mask, tap }) => {
-  const { heads, headDim, hidden } = config;
-  const [rows, sequence] = query.shape as [number | string, number | string];
-  const apart = (x: Tensor) => transpose(reshape(x, [rows, sequence, heads, headDim]), [0, 2, 1, 3]);
-  const products = matmul(mul(apart(query), 1 / Math.sqrt(headDim)), transpose(apart(key), [0, 1, 3, 2]));
-  const scores = tap('scores', mask ? add(products, mask) : products); // [rows, heads, sequence, sequence]
-  const probabilities = tap('probabilities', softmax(scores, -1));
-  return reshape(transpose(matmul(probabilities, apart(value)), [0, 2, 1, 3]), [rows, sequence, hidden]);
-};
+export const bertArchitecture = architectureOf(bertFamily);
+export const robertaArchitecture = architectureOf(robertaFamily);
+export const distilbertArchitecture = architectureOf(distilbertFamily);
+export const mpnetArchitecture = architectureOf(mpnetFamily);
+export const albertArchitecture = architectureOf(albertFamily);

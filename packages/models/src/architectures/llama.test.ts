@@ -198,7 +198,7 @@ describe('llama: parts, masks, positions, taps', () => {
     const zeroed = llama(tinyLlama, weights, {
       ids: idsInput,
       positions: positionsInput,
-      tap: (name) => (name === 'blocks.1.output' ? seen.embedding : undefined),
+      tap: (name) => (name === 'blocks.1.residual' ? seen.embedding : undefined),
     });
     const program = await runtime.compile({ zeroed: zeroed.logits, shown: shown.logits });
     const answer = await program.run({ ids: int64([ids]), positions: int64([counted]) });
@@ -232,8 +232,8 @@ describe('llama: parts, masks, positions, taps', () => {
       /'mamba' is not of the Llama family/,
     );
     expect(() => llama(tinyLlama, weights, { ids: idsInput })).toThrow(/position ids/);
-    expect(() => llama({ ...tinyLlama, rope_scaling: { rope_type: 'yarn' } }, weights, { ids: idsInput })).toThrow(
-      /'yarn' is not built/,
+    expect(() => llama({ ...tinyLlama, rope_scaling: { rope_type: 'dynamic' } }, weights, { ids: idsInput })).toThrow(
+      /'dynamic' is not built; 'default', 'linear', 'llama3', 'yarn', 'longrope' are/,
     );
   });
 });

@@ -1,34 +1,38 @@
 import { concat, type Dimension, gather, input, range, reshape, type Tensor, unsqueeze } from '@working-papers/graph';
-import type { BertParts } from './bert.ts';
+import type { EncoderParts } from './encoder.ts';
 import type { Attention } from './parts.ts';
 
 /** Where the segments of packed rows lie, as inputs of a graph; a segment is a stretch of a row that sees itself alone. */
 export interface SegmentInputs {
-  /** For each segment int64 `[1, length.N]`: the places row * sequence + token that are its tokens, in order. */
+  /**
+   * For each segment int64 `[1, length.N]`: the places row * sequence + token that are its tokens, in order. Segments of one length may
+   * stand below each other, `[count.N, length.N]`.
+   */
   readonly places: readonly Tensor[];
   /** int64 `[rows, sequence]`: where each place stands among the segments laid end to end; any number for one outside of all. */
   readonly order: Tensor;
 }
 
-/** Inputs `segment.N` and `order` for so many segments. */
-export function segmentInputs(count: number): SegmentInputs {
+/** Inputs `segment.N` and `order` for so many segments, or for so many stacks of segments of one length. */
+export function segmentInputs(count: number, { stacked = false }: { stacked?: boolean } = {}): SegmentInputs {
   return {
     places: Array.from({ length: count }, (_, segment) =>
-      input(`segment.${segment}`, 'int64', [1, `length.${segment}`]),
+      input(`segment.${segment}`, 'int64', [stacked ? `count.${segment}` : 1, `length.${segment}`]),
     ),
     order: input('order', 'int64', ['rows', 'sequence']),
   };
 }
 
-/** Tokens `[rows, sequence, width]` as `[1, length, width]` a segment. */
+/** Tokens `[rows, sequence, width]` as `[1, length, width]` a segment, or `[count, length, width]` a stack. */
 export function takeSegments(tokens: Tensor, { places }: SegmentInputs): Tensor[] {
   const flat = reshape(tokens, [-1, tokens.shape[2]!]);
   return places.map((at) => gather(flat, at, 0));
 }
 
-/** What was computed a segment, `[1, length, width]` each, back at its places: `[rows, sequence, width]`. */
+/** What was computed of each, as {@link takeSegments} gives it, back at its places: `[rows, sequence, width]`. */
 export function returnSegments(parts: readonly Tensor[], { order }: SegmentInputs, width: Dimension): Tensor {
-  return gather(reshape(concat(parts, 1), [-1, width]), order, 0);
+  const rows = parts.map((part) => reshape(part, [-1, width]));
+  return gather(concat(rows, 0), order, 0);
 }
 
 /**
@@ -62,15 +66,23 @@ export function segmentedAttention(within: Attention, segments: SegmentInputs): 
 }
 
 /** The same for an encoder: each segment sees all of itself. */
-export function segmentedBertAttention(
-  within: BertParts['attention'],
+export function segmentedEncoderAttention(
+  within: EncoderParts['attention'],
   segments: SegmentInputs,
-): BertParts['attention'] {
+): EncoderParts['attention'] {
+  const positions = segments.places.map((at) => unsqueeze(range(0, at.shape[1]!), [0]));
   return (whole) => {
     const [query, key, value] = [whole.query, whole.key, whole.value].map((tokens) => takeSegments(tokens, segments));
     const parts = query!.map((part, segment) =>
-      within({ ...whole, query: part, key: key![segment]!, value: value![segment]!, mask: undefined }),
+      within({
+        ...whole,
+        query: part,
+        key: key![segment]!,
+        value: value![segment]!,
+        positionIds: positions[segment]!,
+        mask: undefined,
+      }),
     );
-    return returnSegments(parts, segments, whole.config.hidden);
+    return returnSegments(parts, segments, whole.config.heads * whole.config.headDim);
   };
 }

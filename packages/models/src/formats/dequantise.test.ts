@@ -2,22 +2,38 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dequantise, float16Table } from './dequantise.ts';
-import { blockBytes } from './element-types.ts';
-import { undoRowPermutation } from './gguf-names.ts';
+import { blockLayouts, blockSource, emptyBlock } from './block-layouts.ts';
+import { dequantise } from './dequantise.ts';
+import { float16Table } from './float16.ts';
+import { swapRows } from './gguf-names.ts';
 import type { BlockType, WeightType } from './types.ts';
 
 const fixture = JSON.parse(await readFile(new URL('../../fixtures/blocks.json', import.meta.url), 'utf8'));
 const bytesOf = (base64: string) => Uint8Array.from(Buffer.from(base64, 'base64'));
-const floatsOf = (base64: string) => new Float32Array(bytesOf(base64).buffer);
 
 describe('dequantise', () => {
-  for (const type of ['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0'] as WeightType[]) {
-    it(`gives the values of gguf-py for ${type}, bit for bit`, () => {
-      const { count, bytes, values } = fixture.types[type];
-      expect(dequantise(type, bytesOf(bytes), count)).toEqual(floatsOf(values));
-    });
-  }
+  const plain: WeightType[] = ['F32', 'F16', 'BF16'];
+  it.each([...plain, ...(Object.keys(blockLayouts) as WeightType[])])(
+    'gives the values of gguf-py for %s, bit for bit',
+    (type) => {
+      const { count, bytes, sha256 } = fixture.types[type];
+      const values = dequantise(type, bytesOf(bytes), count);
+      expect(createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex')).toBe(sha256);
+    },
+  );
+
+  it.each(Object.entries(blockLayouts))('%s has numbers within its range', (type, layout) => {
+    const bytes = bytesOf(fixture.types[type].bytes);
+    const block = emptyBlock(layout);
+    const seen = [0, 0];
+    for (let at = 0; at < bytes.length; at += layout.bytes) {
+      layout.read(blockSource(bytes), at, block);
+      seen[0] = Math.min(seen[0]!, ...block.numbers);
+      seen[1] = Math.max(seen[1]!, ...block.numbers);
+    }
+    expect(seen[0]).toBeGreaterThanOrEqual(layout.range[0]);
+    expect(seen[1]).toBeLessThanOrEqual(layout.range[1]);
+  });
 
   it('knows all 65,536 float16 values', () => {
     const values = float16Table().map((value) => (Number.isNaN(value) ? 0 : value));
@@ -48,18 +64,21 @@ describe('dequantise', () => {
   });
 });
 
-describe('undoRowPermutation', () => {
+describe('swapRows', () => {
+  /** Rows of heads whose halves llama.cpp has laid side by side. */
+  const undone = (bytes: Uint8Array, rows: number, heads: number) =>
+    swapRows(bytes, rows, { outer: heads, first: rows / heads / 2, second: 2, inner: 1 });
   const { heads, rows, columns, hugging_face: original, gguf } = fixture.permutation;
 
   it("undoes the permutation of llama.cpp's converter", () => {
     const permuted = new Uint8Array(Float32Array.from(gguf).buffer);
-    const ordered = undoRowPermutation(permuted, rows, heads);
+    const ordered = undone(permuted, rows, heads);
     expect([...new Float32Array(ordered.buffer)]).toEqual(original);
     expect(columns * 4 * rows).toBe(permuted.byteLength);
   });
 
   it('moves quantised rows whole: permuting blocks and permuting values is the same', () => {
-    const types = Object.keys(blockBytes) as BlockType[];
+    const types = Object.keys(blockLayouts) as BlockType[];
     fc.assert(
       fc.property(
         fc.constantFrom(...types),
@@ -67,15 +86,15 @@ describe('undoRowPermutation', () => {
         fc.integer({ min: 1, max: 4 }),
         fc.integer(),
         (type, parts, half, seed) => {
-          const rowBytes = blockBytes[type] * 2;
+          const rowBytes = blockLayouts[type].bytes * 2;
           const count = parts * half * 2;
           const bytes = Uint8Array.from(
             { length: count * rowBytes },
             (_, i) => (Math.imul(i + 1, seed | 1) >>> 13) & 63,
           );
-          const values = dequantise(type, bytes, count * 64);
-          const blocksFirst = dequantise(type, undoRowPermutation(bytes, count, parts), count * 64);
-          const valuesFirst = undoRowPermutation(new Uint8Array(values.buffer), count, parts);
+          const values = dequantise(type, bytes, count * 2 * blockLayouts[type].elements);
+          const blocksFirst = dequantise(type, undone(bytes, count, parts), count * 2 * blockLayouts[type].elements);
+          const valuesFirst = undone(new Uint8Array(values.buffer), count, parts);
           expect(new Uint8Array(blocksFirst.buffer)).toEqual(valuesFirst);
         },
       ),
@@ -83,6 +102,6 @@ describe('undoRowPermutation', () => {
   });
 
   it('refuses rows that do not part into heads', () => {
-    expect(() => undoRowPermutation(new Uint8Array(30), 10, 3)).toThrow(/cannot be parted into 3 heads/);
+    expect(() => undone(new Uint8Array(30), 10, 3)).toThrow(/cannot be parted into 3 x/);
   });
 });

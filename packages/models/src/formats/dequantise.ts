@@ -1,10 +1,12 @@
+import { type BlockLayout, blockLayouts, blockSource, emptyBlock } from './block-layouts.ts';
 import { byteLengthOf, isBlockType } from './element-types.ts';
+import { float16Table } from './float16.ts';
 import { FormatError } from './format-error.ts';
-import type { BlockType, PlainType, WeightType } from './types.ts';
+import type { PlainType, WeightType } from './types.ts';
 
 /**
  * The values of a weight as float32, `count` of them, from its bytes as they lie in the file (little-endian).
- * Block types follow ggml's `dequantize_row_*` (ggml-quants.c); equal to gguf-py bit for bit. Integers become floats,
+ * Block types are equal to gguf-py's `dequantize` bit for bit. Integers become floats,
  * float64 is rounded. Throws when the bytes are not exactly those of `count` elements.
  */
 export function dequantise(type: WeightType, bytes: Uint8Array, count: number): Float32Array {
@@ -14,97 +16,30 @@ export function dequantise(type: WeightType, bytes: Uint8Array, count: number): 
   }
   const values = new Float32Array(count);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isBlockType(type)) blockReaders[type](view, bytes, values);
+  if (isBlockType(type)) readBlocks(blockLayouts[type], bytes, values);
   else readPlain(type, view, values);
   return values;
 }
 
-let halves: Float32Array | undefined;
-
-/** All 65,536 float16 values by their bits. */
-export function float16Table(): Float32Array {
-  if (halves) return halves;
-  halves = new Float32Array(65536);
-  for (let bits = 0; bits < 65536; bits++) {
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    const magnitude =
-      exponent === 31
-        ? fraction === 0
-          ? Number.POSITIVE_INFINITY
-          : Number.NaN
-        : exponent === 0
-          ? fraction * 2 ** -24
-          : (1024 + fraction) * 2 ** (exponent - 25);
-    halves[bits] = bits & 0x8000 ? -magnitude : magnitude;
+function readBlocks(layout: BlockLayout, bytes: Uint8Array, values: Float32Array): void {
+  const source = blockSource(bytes);
+  const block = emptyBlock(layout);
+  const { numbers, scales, offsets } = block;
+  const { elements, group } = layout;
+  for (let at = 0, out = 0; out < values.length; at += layout.bytes, out += elements) {
+    layout.read(source, at, block);
+    for (let first = 0, g = 0; first < elements; first += group, g++) {
+      const scale = scales[g]!;
+      const end = first + group;
+      if (layout.offsets) {
+        const offset = offsets[g]!;
+        for (let i = first; i < end; i++) values[out + i] = scale * numbers[i]! + offset;
+      } else {
+        for (let i = first; i < end; i++) values[out + i] = scale * numbers[i]!;
+      }
+    }
   }
-  return halves;
 }
-
-type BlockReader = (view: DataView, bytes: Uint8Array, values: Float32Array) => void;
-
-const blockReaders: Record<BlockType, BlockReader> = {
-  // x = d (q - 8); the first 16 elements are the low halves of the bytes, the last 16 the high halves
-  Q4_0(view, bytes, values) {
-    const half = float16Table();
-    for (let at = 0, out = 0; out < values.length; at += 18, out += 32) {
-      const d = half[view.getUint16(at, true)]!;
-      for (let j = 0; j < 16; j++) {
-        const pair = bytes[at + 2 + j]!;
-        values[out + j] = d * ((pair & 15) - 8);
-        values[out + 16 + j] = d * ((pair >> 4) - 8);
-      }
-    }
-  },
-  // x = d q + m
-  Q4_1(view, bytes, values) {
-    const half = float16Table();
-    for (let at = 0, out = 0; out < values.length; at += 20, out += 32) {
-      const d = half[view.getUint16(at, true)]!;
-      const m = half[view.getUint16(at + 2, true)]!;
-      for (let j = 0; j < 16; j++) {
-        const pair = bytes[at + 4 + j]!;
-        values[out + j] = d * (pair & 15) + m;
-        values[out + 16 + j] = d * (pair >> 4) + m;
-      }
-    }
-  },
-  // x = d (q - 16); the fifth bits stand together in four bytes
-  Q5_0(view, bytes, values) {
-    const half = float16Table();
-    for (let at = 0, out = 0; out < values.length; at += 22, out += 32) {
-      const d = half[view.getUint16(at, true)]!;
-      const fifth = view.getUint32(at + 2, true);
-      for (let j = 0; j < 16; j++) {
-        const pair = bytes[at + 6 + j]!;
-        values[out + j] = d * (((pair & 15) | (((fifth >>> j) & 1) << 4)) - 16);
-        values[out + 16 + j] = d * (((pair >> 4) | (((fifth >>> (j + 16)) & 1) << 4)) - 16);
-      }
-    }
-  },
-  // x = d q + m with five bits
-  Q5_1(view, bytes, values) {
-    const half = float16Table();
-    for (let at = 0, out = 0; out < values.length; at += 24, out += 32) {
-      const d = half[view.getUint16(at, true)]!;
-      const m = half[view.getUint16(at + 2, true)]!;
-      const fifth = view.getUint32(at + 4, true);
-      for (let j = 0; j < 16; j++) {
-        const pair = bytes[at + 8 + j]!;
-        values[out + j] = d * ((pair & 15) | (((fifth >>> j) & 1) << 4)) + m;
-        values[out + 16 + j] = d * ((pair >> 4) | (((fifth >>> (j + 16)) & 1) << 4)) + m;
-      }
-    }
-  },
-  // x = d q, q signed
-  Q8_0(view, _bytes, values) {
-    const half = float16Table();
-    for (let at = 0, out = 0; out < values.length; at += 34, out += 32) {
-      const d = half[view.getUint16(at, true)]!;
-      for (let j = 0; j < 32; j++) values[out + j] = d * view.getInt8(at + 2 + j);
-    }
-  },
-};
 
 function readPlain(type: PlainType, view: DataView, values: Float32Array): void {
   const count = values.length;

@@ -1,3 +1,4 @@
+import { blockLayouts } from './block-layouts.ts';
 import { FormatError } from './format-error.ts';
 import type { BlockType, PlainType, WeightType } from './types.ts';
 
@@ -20,29 +21,24 @@ export const elementBytes: Record<PlainType, number> = {
   BOOL: 1,
 };
 
-/** Elements in a block of every block type read here. */
-export const blockElements = 32;
-
-/** Bytes of one block of 32 elements: scale, minimum (x_1 types), fifth bits (Q5), quants. */
-export const blockBytes: Record<BlockType, number> = { Q4_0: 18, Q4_1: 20, Q5_0: 22, Q5_1: 24, Q8_0: 34 };
-
 export function isBlockType(type: string): type is BlockType {
-  return Object.hasOwn(blockBytes, type);
+  return Object.hasOwn(blockLayouts, type);
 }
 
 export function isPlainType(type: string): type is PlainType {
   return Object.hasOwn(elementBytes, type);
 }
 
-/** Bytes that `count` elements take; `count` must be a multiple of 32 for block types. */
+/** Bytes that `count` elements take; `count` must be a whole number of blocks for block types. */
 export function byteLengthOf(type: WeightType, count: number): number {
   if (!isBlockType(type)) return count * elementBytes[type];
-  if (count % blockElements !== 0) {
+  const { elements, bytes } = blockLayouts[type];
+  if (count % elements !== 0) {
     throw new FormatError(
-      `${type} keeps ${blockElements} elements a block; ${count} elements are no whole number of blocks.`,
+      `${type} keeps ${elements} elements a block; ${count} elements are no whole number of blocks.`,
     );
   }
-  return (count / blockElements) * blockBytes[type];
+  return (count / elements) * bytes;
 }
 
 /** Largest number of elements or bytes a tensor may declare: exact in a double with room for products. */
@@ -68,4 +64,10 @@ export function elementCount(shape: readonly number[], name: string): number {
 /** A name from a file, quoted and cut for an error message. */
 export function show(name: string): string {
   return JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}…` : name);
+}
+
+/** A value of a file for an error message: as it is where it is short by nature, otherwise as {@link show} shows its text. */
+export function showValue(value: unknown): string {
+  const plain = typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null;
+  return plain ? String(value) : show(String(value));
 }

@@ -1,79 +1,80 @@
 import { show } from './element-types.ts';
 import { FormatError } from './format-error.ts';
-import type { GgufTensor } from './gguf.ts';
-
-/** Hugging Face names of llama.cpp's tensors, for Llama and the models that share its layout. */
-const names: Record<string, string> = {
-  token_embd: 'model.embed_tokens',
-  output_norm: 'model.norm',
-  output: 'lm_head',
-};
-
-/** Names inside a block: `blk.3.attn_q.weight` is `model.layers.3.self_attn.q_proj.weight`. */
-const blockNames: Record<string, string> = {
-  attn_norm: 'input_layernorm',
-  ffn_norm: 'post_attention_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
+import type { GgufLayout, RowSwap } from './gguf-layouts.ts';
 
 /**
  * The Hugging Face name of a GGUF tensor. Throws for a tensor that has none, so that no weight is left out in silence.
+ * `gated` says whether the model's MLPs have a gate, which T5 names differently.
  */
-export function huggingFaceName(name: string): string {
-  const block = /^blk\.(\d{1,5})\.([a-z_]+)\.(weight|bias)$/.exec(name);
-  if (block) {
-    const inner = Object.hasOwn(blockNames, block[2]!) ? blockNames[block[2]!] : undefined;
-    if (inner) return `model.layers.${Number(block[1])}.${inner}.${block[3]}`;
+export function huggingFaceName(name: string, { whole, blocks }: GgufLayout, gated = true): string {
+  const found = /^(?:(.+)\.(\d{1,5})\.)?([a-z_.]+)\.(weight|bias)$/.exec(name);
+  const [, kind, block, part, suffix] = found ?? [];
+  if (kind !== undefined && Object.hasOwn(blocks, kind)) {
+    const { prefix, names } = blocks[kind]!;
+    const inner = Object.hasOwn(names, part!) ? names[part!]! : undefined;
+    if (inner) return `${prefix}.${Number(block)}.${gated ? inner : ungated(inner)}.${suffix}`;
   }
-  const whole = /^([a-z_]+)\.(weight|bias)$/.exec(name);
-  const outer = whole && Object.hasOwn(names, whole[1]!) ? names[whole[1]!] : undefined;
-  if (outer) return `${outer}.${whole![2]}`;
+  if (found && kind === undefined && Object.hasOwn(whole, part!)) return `${whole[part!]}.${suffix}`;
   throw new FormatError(
-    `The GGUF file holds the tensor ${show(name)}, which is not one of the Llama layout that is read here; take the model's safetensors files.`,
+    `The GGUF file holds the tensor ${show(name)}, which is not one of the layout of its architecture; take the model's safetensors files.`,
   );
 }
 
-/** The heads by which llama.cpp's converter permuted the rows of this tensor, or undefined when it did not. */
-export function permutedHeads(
-  tensor: Pick<GgufTensor, 'name'>,
-  architecture: string,
-  heads: number,
-  keyHeads: number,
-): number | undefined {
-  if (architecture !== 'llama') return undefined;
-  if (/\.attn_q\.(weight|bias)$/.test(tensor.name)) return heads;
-  if (/\.attn_k\.(weight|bias)$/.test(tensor.name)) return keyHeads;
-  return undefined;
+/** The GGUF name of a Hugging Face tensor; undefined for one that llama.cpp has no use for. Throws for one that has no place. */
+export function ggufName(name: string, layout: GgufLayout): string | undefined {
+  if (layout.unused?.test(name)) return undefined;
+  for (const full of layout.base === undefined ? [name] : [name, `${layout.base}${name}`]) {
+    const suffix = /\.(weight|bias)$/.exec(full)?.[1];
+    if (suffix === undefined) break;
+    const stem = full.slice(0, -suffix.length - 1);
+    const outer = keyOf(layout.whole, stem);
+    if (outer !== undefined) return `${outer}.${suffix}`;
+    for (const [kind, { prefix, names }] of Object.entries(layout.blocks)) {
+      const rest = stem.startsWith(`${prefix}.`) ? /^(\d{1,5})\.(.+)$/.exec(stem.slice(prefix.length + 1)) : null;
+      const inner = rest && keyOf(names, rest[2]!.replace(/\.wi$/, '.wi_1'));
+      if (inner) return `${kind}.${rest[1]}.${inner}.${suffix}`;
+    }
+  }
+  throw new FormatError(
+    `The tensor ${show(name)} has no place in a GGUF file of this architecture; save the model as a Hugging Face folder.`,
+  );
 }
 
+const keyOf = (names: Readonly<Record<string, string>>, value: string): string | undefined =>
+  Object.keys(names).find((key) => names[key] === value);
+
+/** T5's first matrix is `wi` where there is no gate. */
+const ungated = (name: string): string => name.replace(/\.wi_1$/, '.wi');
+
 /**
- * Rows in Hugging Face's order from rows in llama.cpp's. Its converter (`permute` in convert_hf_to_gguf.py) lays the
- * two halves of each head side by side for an interleaved rotary embedding: row 2j + s of a head was row
- * s * size/2 + j. Rows move whole, so quantised blocks stay as they are. `bytes` holds `rows` rows of equal length.
+ * Bytes of rows `[outer, second, first, inner]` from those of rows `[outer, first, second, inner]`. Rows move whole, so quantised
+ * blocks stay as they are. Throws where the rows cannot be parted so.
  */
-export function undoRowPermutation(bytes: Uint8Array, rows: number, heads: number): Uint8Array {
-  const size = rows / heads;
+export function swapRows(bytes: Uint8Array, rows: number, { outer, first, second, inner }: RowSwap): Uint8Array {
   const rowBytes = bytes.byteLength / rows;
-  if (!Number.isInteger(size) || size % 2 !== 0 || !Number.isInteger(rowBytes)) {
+  const sizes = [outer, first, second, inner];
+  if (outer * first * second * inner !== rows || !sizes.every(Number.isInteger) || !Number.isInteger(rowBytes)) {
     throw new FormatError(
-      `${rows} rows of ${bytes.byteLength} bytes cannot be parted into ${heads} heads of an even size.`,
+      `${rows} rows of ${bytes.byteLength} bytes in all cannot be parted into ${sizes.join(' x ')}.`,
     );
   }
-  const ordered = new Uint8Array(bytes.byteLength);
-  for (let row = 0; row < rows; row++) {
-    const head = Math.floor(row / size);
-    const inner = row - head * size;
-    const half = inner < size / 2 ? 0 : 1;
-    const source = head * size + 2 * (inner - half * (size / 2)) + half;
-    ordered.set(bytes.subarray(source * rowBytes, (source + 1) * rowBytes), row * rowBytes);
+  const swapped = new Uint8Array(bytes.byteLength);
+  const piece = inner * rowBytes;
+  let from = 0;
+  for (let a = 0; a < outer; a++) {
+    for (let b = 0; b < first; b++) {
+      for (let c = 0; c < second; c++, from += piece) {
+        swapped.set(bytes.subarray(from, from + piece), ((a * second + c) * first + b) * piece);
+      }
+    }
   }
-  return ordered;
+  return swapped;
 }
+
+/** The swap that undoes another. */
+export const swappedBack = ({ outer, first, second, inner }: RowSwap): RowSwap => ({
+  outer,
+  first: second,
+  second: first,
+  inner,
+});

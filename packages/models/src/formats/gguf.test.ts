@@ -1,10 +1,11 @@
 import { type GGUFTypedMetadata, GGUFValueType, serializeGgufMetadata } from '@huggingface/gguf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { configOfGguf } from './config.ts';
 import { FormatError } from './format-error.ts';
 import { HeaderGoesOn, parseGgufHeader } from './gguf.ts';
-import { huggingFaceName } from './gguf-names.ts';
+import { configOfGguf } from './gguf-config.ts';
+import { ggufLayouts } from './gguf-layouts.ts';
+import { ggufName, huggingFaceName } from './gguf-names.ts';
 import { tokenizerOfGguf } from './gguf-tokenizer.ts';
 
 type Entry = { name: string; shape: (number | bigint)[]; type: number; offset: number | bigint };
@@ -150,7 +151,12 @@ describe('GGUF header', () => {
     ['a product that overflows', one({ shape: [2 ** 31, 2 ** 31, 2 ** 31, 2 ** 31] }), /more than 2\^50/],
     ['too many dimensions', one({ shape: [1, 1, 1, 1, 1] }), /5 dimensions/],
     ['rows that are no whole blocks', one({ shape: [16, 2], type: 2 }), /rows of 16 elements/],
-    ['a type that is not read', one({ type: 12 }), /Q4_K \(12\); read here are/],
+    [
+      'rows that are no whole larger blocks',
+      one({ shape: [128, 2], type: 12 }),
+      /rows of 128 elements, but Q4_K keeps 256/,
+    ],
+    ['a type that is not read', one({ type: 16 }), /IQ2_XXS \(16\); read here are/],
     ['an unknown type', one({ type: 4711 }), /number 4711/],
     [
       'overlapping tensors',
@@ -250,13 +256,61 @@ describe('configuration and tokenizer from metadata', () => {
     expect(() => configOfGguf(parse(ggufFile({ 'general.architecture': text('mamba') }, [], 0)))).toThrow(
       /architecture "mamba"; read here are llama/,
     );
-    expect(() => configOfGguf(parse(ggufFile({ ...llama, 'llama.rope.scaling.type': text('yarn') }, [], 0)))).toThrow(
-      /rope scaling/,
+  });
+
+  const scaled = (entries: Record<string, ReturnType<typeof text | typeof whole | typeof real>>, divisors?: number[]) =>
+    configOfGguf(parse(ggufFile({ ...llama, ...entries }, [], 0)), divisors).rope_scaling;
+
+  it.each([
+    [{ type: text('none'), factor: real(4) }, null],
+    [{ factor: real(4) }, { rope_type: 'linear', factor: 4 }],
+    [{ type: text('linear') }, null],
+    [
+      { type: text('yarn'), factor: real(4), original_context_length: whole(64), yarn_beta_fast: real(16) },
+      { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 64, beta_fast: 16 },
+    ],
+    // llama.cpp multiplies with what YaRN's authors recommend: 0.1 ln 4 + 1.
+    [
+      { type: text('yarn'), factor: real(4), original_context_length: whole(64), attn_factor: real(0.5) },
+      { attention_factor: 0.5693147, original_max_position_embeddings: 64 },
+    ],
+    [{ type: text('yarn'), factor: real(4), yarn_attn_factor: real(0.75) }, { attention_factor: 0.75 }],
+  ])('reads rope.scaling %j', (entries, expected) => {
+    const named = Object.fromEntries(
+      Object.entries(entries).map(([key, value]) => [`llama.rope.scaling.${key}`, value]),
     );
+    const found = scaled(named);
+    if (expected) expect(found).toMatchObject(expected);
+    else expect(found).toBeNull();
+  });
+
+  it('reads an older key of a factor, and divisors on top of one', () => {
+    expect(scaled({ 'llama.rope.scale_linear': real(2) })).toEqual({ rope_type: 'linear', factor: 2 });
+    const divisors = [1, 1, 2, 4, 8, 8, 8, 8];
+    expect(scaled({ 'llama.rope.scaling.factor': real(2) }, divisors)).toMatchObject({
+      rope_type: 'longrope',
+      attention_factor: 1,
+      short_factor: divisors.map((value) => value * 2),
+      long_factor: divisors.map((value) => value * 2),
+    });
+    expect(scaled({}, divisors.fill(1))).toBeNull();
+  });
+
+  it.each([
+    [
+      { 'llama.rope.scaling.type': text('longrope') },
+      /rope.scaling.type "longrope" says; none, linear and yarn are read/,
+    ],
+    [{ 'llama.rope.scaling.type': whole(3) }, /rope.scaling.type "3" says/],
+    [{ 'llama.rope.scaling.type': text('yarn'), 'llama.rope.scaling.yarn_ext_factor': real(0.5) }, /ext_factor 0.5/],
+    [{ 'llama.rope.scaling.factor': real(-2) }, /factor of rope_scaling in the GGUF metadata is "-2"/],
+    [{ 'llama.rope.dimension_count': whole(8) }, /turns 8 of 16 dimensions of a head/],
+  ])('refuses %j', (entries, sentence) => {
+    expect(() => scaled(entries)).toThrow(sentence);
   });
 
   it('rebuilds tokenizer.json, whatever the tokens are called', () => {
-    const { tokenizer } = tokenizerOfGguf(header());
+    const { tokenizer } = tokenizerOfGguf(header())!;
     const model = tokenizer.model as { vocab: Record<string, number>; merges: unknown };
     expect(Object.entries(model.vocab)).toContainEqual(['__proto__', 4]);
     expect(model.merges).toEqual([['a', 'b']]);
@@ -268,18 +322,18 @@ describe('configuration and tokenizer from metadata', () => {
     const adds = parse(
       ggufFile({ ...llama, 'tokenizer.ggml.add_bos_token': { value: true, type: GGUFValueType.BOOL } }, [], 0),
     );
-    expect(tokenizerOfGguf(adds).tokenizer.post_processor).toMatchObject({
+    expect(tokenizerOfGguf(adds)!.tokenizer.post_processor).toMatchObject({
       type: 'TemplateProcessing',
       special_tokens: { '<s>': { ids: [0] } },
     });
   });
 
   it('says which tokenizers it does not rebuild', () => {
-    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.model': text('llama') }, [], 0)))).toThrow(
-      /kind "llama"; only byte-level BPE/,
+    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.model': text('rwkv') }, [], 0)))).toThrow(
+      /kind "rwkv"; gpt2, llama, t5, bert are rebuilt/,
     );
-    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.pre': text('tekken') }, [], 0)))).toThrow(
-      /pre-tokenizer is "tekken"; known here are/,
+    expect(() => tokenizerOfGguf(parse(ggufFile({ ...llama, 'tokenizer.ggml.pre': text('kimi-k2') }, [], 0)))).toThrow(
+      /pre-tokenizer is "kimi-k2"; known here are/,
     );
     expect(() => tokenizerOfGguf(parse(ggufFile({ 'tokenizer.ggml.model': text('gpt2') }, [], 0)))).toThrow(
       /no list of texts tokenizer.ggml.tokens/,
@@ -287,9 +341,24 @@ describe('configuration and tokenizer from metadata', () => {
   });
 
   it('names tensors as Hugging Face does and leaves none out', () => {
-    expect(huggingFaceName('blk.12.attn_k.weight')).toBe('model.layers.12.self_attn.k_proj.weight');
-    expect(huggingFaceName('output.weight')).toBe('lm_head.weight');
-    expect(() => huggingFaceName('blk.0.ffn_gate_exps.weight')).toThrow(/not one of the Llama layout/);
-    expect(() => huggingFaceName('constructor.weight')).toThrow(/not one of the Llama layout/);
+    const layout = ggufLayouts.llama!;
+    expect(huggingFaceName('blk.12.attn_k.weight', layout)).toBe('model.layers.12.self_attn.k_proj.weight');
+    expect(huggingFaceName('output.weight', layout)).toBe('lm_head.weight');
+    expect(() => huggingFaceName('blk.0.ffn_gate_exps.weight', layout)).toThrow(/not one of the layout/);
+    expect(() => huggingFaceName('constructor.weight', layout)).toThrow(/not one of the layout/);
+    expect(() => ggufName('model.layers.0.mlp.experts.weight', layout)).toThrow(/no place in a GGUF file/);
+  });
+
+  it.each(Object.entries(ggufLayouts))('names of %s go there and back', (_, layout) => {
+    const names = [
+      ...Object.keys(layout.whole),
+      ...Object.entries(layout.blocks).flatMap(([kind, { names }]) =>
+        Object.keys(names).map((name) => `${kind}.7.${name}`),
+      ),
+    ].map((name) => `${name}.weight`);
+    for (const name of names) {
+      expect(ggufName(huggingFaceName(name, layout), layout)).toBe(name);
+      expect(ggufName(huggingFaceName(name, layout, false), layout)).toBe(name);
+    }
   });
 });

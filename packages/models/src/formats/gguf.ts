@@ -1,4 +1,5 @@
-import { byteLengthOf, elementCount, show } from './element-types.ts';
+import { blockLayouts } from './block-layouts.ts';
+import { byteLengthOf, elementCount, isBlockType, show } from './element-types.ts';
 import { FormatError } from './format-error.ts';
 import type { WeightType } from './types.ts';
 
@@ -46,8 +47,8 @@ export interface GgufHeader {
 /** The bytes given so far end inside the header although the file goes on: give more. */
 export class HeaderGoesOn extends Error {}
 
-/** ggml's type numbers that are read here. */
-const tensorTypes: Record<number, WeightType> = {
+/** ggml's type numbers (`ggml_type` in ggml.h) that are read here. */
+export const tensorTypes: Record<number, WeightType> = {
   0: 'F32',
   1: 'F16',
   2: 'Q4_0',
@@ -55,23 +56,37 @@ const tensorTypes: Record<number, WeightType> = {
   6: 'Q5_0',
   7: 'Q5_1',
   8: 'Q8_0',
-  24: 'I8',
-  25: 'I16',
-  26: 'I32',
-  27: 'I64',
-  28: 'F64',
-  30: 'BF16',
-};
-
-/** Names of types that are not read, for the error message. */
-const otherTypes: Record<number, string> = {
+  9: 'Q8_1',
   10: 'Q2_K',
   11: 'Q3_K',
   12: 'Q4_K',
   13: 'Q5_K',
   14: 'Q6_K',
   15: 'Q8_K',
+  20: 'IQ4_NL',
+  23: 'IQ4_XS',
+  24: 'I8',
+  25: 'I16',
+  26: 'I32',
+  27: 'I64',
+  28: 'F64',
+  30: 'BF16',
+  34: 'TQ1_0',
+  35: 'TQ2_0',
   39: 'MXFP4',
+};
+
+/** Names of types that are not read, for the error message. */
+const otherTypes: Record<number, string> = {
+  16: 'IQ2_XXS',
+  17: 'IQ2_XS',
+  18: 'IQ3_XXS',
+  19: 'IQ1_S',
+  21: 'IQ3_S',
+  22: 'IQ2_S',
+  29: 'IQ1_M',
+  40: 'NVFP4',
+  41: 'Q1_0',
 };
 
 /**
@@ -129,13 +144,14 @@ function readTensorTable(reader: Reader, count: number): TensorPlace[] {
     if (!type) {
       const known = otherTypes[number] ? `${otherTypes[number]} (${number})` : `number ${number}`;
       throw new FormatError(
-        `Tensor ${show(name)} has the type ${known}; read here are F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0. Take another file of the model.`,
+        `Tensor ${show(name)} has the type ${known}; read here are ${Object.values(tensorTypes).join(', ')}. Take another file of the model.`,
       );
     }
     const elements = elementCount(shape, name);
     const row = shape.at(-1) ?? 1;
-    if (type.startsWith('Q') && row % 32 !== 0) {
-      throw new FormatError(`Tensor ${show(name)} has rows of ${row} elements, but ${type} keeps 32 a block.`);
+    const block = isBlockType(type) ? blockLayouts[type].elements : 1;
+    if (row % block !== 0) {
+      throw new FormatError(`Tensor ${show(name)} has rows of ${row} elements, but ${type} keeps ${block} a block.`);
     }
     places.push({ name, type, shape, count: elements, offset, bytes: byteLengthOf(type, elements) });
   }

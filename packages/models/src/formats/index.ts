@@ -1,10 +1,15 @@
-export { checkConfig, configOfGguf } from './config.ts';
-export { dequantise, float16Table } from './dequantise.ts';
-export { blockBytes, blockElements, byteLengthOf, elementBytes, elementCount, isBlockType } from './element-types.ts';
+export { blockLayouts } from './block-layouts.ts';
+export { checkConfig } from './config.ts';
+export { dequantise } from './dequantise.ts';
+export { byteLengthOf, elementBytes, elementCount, isBlockType } from './element-types.ts';
+export { float16Table } from './float16.ts';
 export { FormatError } from './format-error.ts';
 export { type GgufHeader, type GgufTensor, type GgufValue, HeaderGoesOn, parseGgufHeader } from './gguf.ts';
-export { huggingFaceName, undoRowPermutation } from './gguf-names.ts';
+export { configOfGguf, layoutOfGguf } from './gguf-config.ts';
+export { type GgufLayout, ggufLayouts, type RowSwap } from './gguf-layouts.ts';
+export { ggufName, huggingFaceName, swapRows } from './gguf-names.ts';
 export { tokenizerOfGguf } from './gguf-tokenizer.ts';
+export { quantise, type WrittenType, writtenTypes } from './quantise.ts';
 export {
   parseSafetensorsHeader,
   parseShardIndex,

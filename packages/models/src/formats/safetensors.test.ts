@@ -96,7 +96,7 @@ describe('safetensors header', () => {
     ],
     ['an array', [1], 0, /not a JSON object/],
     ['no JSON', '{"a":', 0, /not JSON/],
-    ['a deep nest', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 0, /not a JSON object|not JSON/],
+    ['a deep nest', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 0, /lists or objects 100000 deep/],
     ['metadata that is no text', { __metadata__: { a: 1 } }, 0, /not text/],
   ];
   for (const [what, header, bytes, message] of refused) {
@@ -213,7 +213,7 @@ describe('shard index', () => {
   });
 
   it('refuses files elsewhere and a missing map', () => {
-    for (const file of ['../x.safetensors', '/etc/x.safetensors', 'a/b.safetensors', 'x.bin', 7]) {
+    for (const file of ['../x.safetensors', '/etc/x.safetensors', 'a/b.safetensors', 'x.py', 7]) {
       expect(() => parseShardIndex({ weight_map: { a: file } })).toThrow(/no file name beside it/);
     }
     expect(() => parseShardIndex({})).toThrow(/no weight_map/);

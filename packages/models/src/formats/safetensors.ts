@@ -1,5 +1,6 @@
-import { byteLengthOf, elementCount, isPlainType, show } from './element-types.ts';
+import { byteLengthOf, elementCount, isPlainType, show, showValue } from './element-types.ts';
 import { FormatError } from './format-error.ts';
+import { parseJson } from './json-text.ts';
 import type { PlainType, WeightTensor } from './types.ts';
 
 /** One tensor of a safetensors file; its bytes are `[start, end)` of the file. */
@@ -46,16 +47,11 @@ export function safetensorsHeaderLength(first: Uint8Array, fileBytes: number): n
  * and names that occur twice.
  */
 export function parseSafetensorsHeader(header: Uint8Array, fileBytes: number): SafetensorsHeader {
-  const text = decodeUtf8(header);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw new FormatError(`The safetensors header is not JSON (${(error as Error).message}).`);
-  }
+  const { value: parsed, shape } = parseJson(decodeUtf8(header), 'The safetensors header');
   if (!isRecord(parsed)) throw new FormatError('The safetensors header is not a JSON object.');
   const names = Object.keys(parsed);
-  const written = countTopLevelKeys(text);
+  // JSON.parse keeps only the last of repeated keys.
+  const written = shape.outermostKeys;
   if (written !== names.length) {
     throw new FormatError(
       `The safetensors header names ${written} tensors but only ${names.length} differ: a name occurs twice.`,
@@ -93,7 +89,7 @@ function readEntry(name: string, value: unknown, dataStart: number, fileBytes: n
   const room = fileBytes - dataStart;
   if (!isOffset(begin) || !isOffset(end) || begin > end || end > room) {
     throw new FormatError(
-      `Tensor ${show(name)} says its bytes are ${String(begin)} to ${String(end)}, but the file holds ${room} bytes of data.`,
+      `Tensor ${show(name)} says its bytes are ${showValue(begin)} to ${showValue(end)}, but the file holds ${room} bytes of data.`,
     );
   }
   const count = elementCount(shape as number[], name);
@@ -135,33 +131,18 @@ function readMetadata(value: unknown): Record<string, string> {
   return metadata;
 }
 
-/** Keys written in the outermost object, repeated ones counted each time (JSON.parse keeps only the last). */
-function countTopLevelKeys(json: string): number {
-  let depth = 0;
-  let keys = 0;
-  for (let i = 0; i < json.length; i++) {
-    const c = json[i];
-    if (c === '"') {
-      for (i++; json[i] !== '"'; i++) if (json[i] === '\\') i++;
-    } else if (c === '{' || c === '[') depth++;
-    else if (c === '}' || c === ']') depth--;
-    else if (c === ':' && depth === 1) keys++;
-  }
-  return keys;
-}
-
 /**
- * File of each tensor from `model.safetensors.index.json`; file names are plain names in the same folder.
+ * File of each tensor from `model.safetensors.index.json` or `pytorch_model.bin.index.json`; file names are plain names in the same folder.
  * Throws when the index has no map or names a file elsewhere.
  */
 export function parseShardIndex(index: unknown): Map<string, string> {
   const map = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(map)) throw new FormatError('The safetensors index has no weight_map.');
+  if (!isRecord(map)) throw new FormatError('The index of shards has no weight_map.');
   const files = new Map<string, string>();
   for (const [name, file] of Object.entries(map)) {
-    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
+    if (typeof file !== 'string' || !/^[\w.-]+\.(safetensors|bin)$/.test(file)) {
       throw new FormatError(
-        `The safetensors index puts tensor ${show(name)} into ${show(String(file))}, which is no file name beside it.`,
+        `The index of shards puts tensor ${show(name)} into ${show(String(file))}, which is no file name beside it.`,
       );
     }
     files.set(name, file);
@@ -177,15 +158,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A tensor to be written: its bytes, little-endian, are asked for when its turn comes. */
-export type SafetensorsTensor = Pick<WeightTensor, 'name' | 'shape' | 'bytes'> & { readonly type: PlainType };
+/** A tensor to be written: its bytes, little-endian, are asked for when its turn comes, whole or in pieces. */
+export type SafetensorsTensor = Pick<WeightTensor, 'name' | 'shape'> & { readonly type: PlainType } & (
+    | Pick<WeightTensor, 'bytes'>
+    | { pieces(): AsyncIterable<Uint8Array> }
+  );
 
 /**
  * The beginning of a safetensors file, length and header, for tensors whose bytes follow end to end in this order. The header is
  * padded so that the bytes begin at a multiple of 8. Throws a sentence for a name that occurs twice and a header over 100 MB.
  */
 export function safetensorsHeader(
-  tensors: readonly Omit<SafetensorsTensor, 'bytes'>[],
+  tensors: readonly { name: string; shape: readonly number[]; type: PlainType }[],
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const header: Record<string, unknown> = Object.create(null);
@@ -212,20 +196,24 @@ export function safetensorsHeader(
   return bytes;
 }
 
-/** The pieces of a safetensors file, in order: the header, then each tensor's bytes, one tensor in memory at a time. */
+/** The pieces of a safetensors file, in order: the header, then each tensor's bytes, one piece in memory at a time. */
 export async function* safetensorsFile(
   tensors: readonly SafetensorsTensor[],
   metadata: Record<string, string> = {},
 ): AsyncGenerator<Uint8Array> {
   yield safetensorsHeader(tensors, metadata);
-  for (const { name, type, shape, bytes } of tensors) {
-    const piece = await bytes();
+  for (const tensor of tensors) {
+    const { name, type, shape } = tensor;
     const expected = byteLengthOf(type, elementCount(shape, name));
-    if (piece.byteLength !== expected) {
+    let given = 0;
+    for await (const piece of 'pieces' in tensor ? tensor.pieces() : [await tensor.bytes()]) {
+      given += piece.byteLength;
+      yield piece;
+    }
+    if (given !== expected) {
       throw new FormatError(
-        `Tensor ${show(name)} of type ${type} and shape [${shape.join(', ')}] takes ${expected} bytes; ${piece.byteLength} were given.`,
+        `Tensor ${show(name)} of type ${type} and shape [${shape.join(', ')}] takes ${expected} bytes; ${given} were given.`,
       );
     }
-    yield piece;
   }
 }

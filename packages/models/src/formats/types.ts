@@ -18,8 +18,25 @@ export type PlainType =
   | 'U8'
   | 'BOOL';
 
-/** Block types of GGUF that are read here: 32 elements a block. */
-export type BlockType = 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0';
+/** Block types of GGUF that are read here. */
+export type BlockType =
+  | 'Q4_0'
+  | 'Q4_1'
+  | 'Q5_0'
+  | 'Q5_1'
+  | 'Q8_0'
+  | 'Q8_1'
+  | 'Q2_K'
+  | 'Q3_K'
+  | 'Q4_K'
+  | 'Q5_K'
+  | 'Q6_K'
+  | 'Q8_K'
+  | 'IQ4_NL'
+  | 'IQ4_XS'
+  | 'TQ1_0'
+  | 'TQ2_0'
+  | 'MXFP4';
 
 export type WeightType = PlainType | BlockType;
 
@@ -32,8 +49,12 @@ export interface WeightTensor {
   /** Outermost dimension first, as PyTorch writes it: `[out, in]` for a linear layer. */
   readonly shape: readonly number[];
   readonly type: WeightType;
+  /** Whether a matrix that its architecture keeps as `[in, out]` (GPT-2's Conv1D) lies here as `[out, in]`, as GGUF files hold it. */
+  readonly transposed?: boolean;
   /** Number of elements. */
   readonly count: number;
+  /** The tensor that this one is only another name of: both are one storage of a PyTorch file. */
+  readonly alias?: string;
   /** Number of bytes in the file. */
   readonly byteLength: number;
   /** All bytes, as in the file (little-endian). */
@@ -89,14 +110,18 @@ export interface CheckpointFile {
 
 /** A model as it lies in files: configuration, tokenizer and weights, none of the weights read yet. */
 export interface Checkpoint {
-  readonly format: 'safetensors' | 'gguf';
+  readonly format: 'safetensors' | 'gguf' | 'pytorch';
   readonly config: ModelConfig;
   /** By Hugging Face name, whatever the format. */
   readonly tensors: ReadonlyMap<string, WeightTensor>;
   readonly tokenizer?: TokenizerFiles;
   /** A jinja template that turns messages into a prompt. */
   readonly chatTemplate?: string;
+  /** What is done to images (`preprocessor_config.json`). */
+  readonly preprocessor?: Readonly<Record<string, unknown>>;
   readonly files: readonly CheckpointFile[];
+  /** The Hugging Face folder that everything beside the weights was read from. */
+  readonly folder?: string;
   /** Tokens that an encoder was made for (`max_seq_length` of sentence_bert_config.json), specials included. */
   readonly maxSequenceLength?: number;
   /** How an encoder turns token vectors into one (the folder `1_Pooling`). */

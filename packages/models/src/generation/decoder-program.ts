@@ -1,48 +1,90 @@
-import { argMax, gatherElements, input, logSoftmax, neg, squeeze, type Tensor, unsqueeze } from '@working-papers/graph';
+import {
+  argMax,
+  dimensionProduct,
+  gatherElements,
+  input,
+  logSoftmax,
+  neg,
+  reshape,
+  squeeze,
+  type Tensor,
+  unsqueeze,
+} from '@working-papers/graph';
 import type { Call, DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
-import { llama } from '../architectures/llama.ts';
-import type { LlamaConfig } from '../architectures/llama-config.ts';
-import type { LlamaParts } from '../architectures/parts.ts';
-import type { ModelConfig } from '../formats/types.ts';
-import type { WeightSource } from '../types.ts';
+import type { DecoderInput, DecoderOutput } from '../architectures/decoder.ts';
+import type { DecoderConfig } from '../architectures/parts.ts';
+import type { Tap } from '../types.ts';
 import type { DeviceCache } from './kv-cache.ts';
+import { BoundWatch, type Watch } from './watch.ts';
 
-/** Tokens of a prompt that are computed at once: bounds the memory of a prefill and the wait for a cancelled one. */
-export const chunkLength = 256;
+/** Tokens of a prompt that are computed at once, at most and at least. */
+export const [mostAtOnce, leastAtOnce] = [512, 64] as const;
+/** Multiplications and additions of a chunk, about a second's: so often a prompt shows its progress. */
+const chunkOperations = 2e11;
+/** Scores of one layer that exist at once: 128 MiB of them. */
+const chunkScores = 2 ** 25;
+
+/** Tokens of a prompt to compute at once behind `held` in the cache: few nodes for small models, bounded memory and progress for others. */
+export function chunkLength(
+  { layers, hidden, intermediate, heads, kvHeads, headDim }: DecoderConfig,
+  held: number,
+): number {
+  const parameters = layers * hidden * (2 * (heads + kvHeads) * headDim + 3 * intermediate);
+  let length: number = mostAtOnce;
+  const fits = () => 2 * parameters * length <= chunkOperations && heads * length * (held + length) <= chunkScores;
+  while (length > leastAtOnce && !fits()) length /= 2;
+  return length;
+}
+
+/** What the graph of a step is given: new tokens after those in the cache. */
+export interface StepInput {
+  ids: Tensor;
+  positions: Tensor;
+  cache: NonNullable<DecoderInput['cache']>;
+  logitsAt: Tensor;
+  tap?: Tap | undefined;
+}
 
 /**
  * The graph of prefill and step: `sequence` new tokens after those in the cache. The most probable next token is chosen
- * inside; logits stay in the device's memory until somebody asks.
+ * inside; logits stay in the device's memory until somebody asks. `groups` are the dimensions whose product is the number of
+ * rows, where the graph needs them apart.
  */
-export async function compileDecoder(
+export async function compileStep(
   runtime: Runtime,
-  modelConfig: ModelConfig,
-  config: LlamaConfig,
-  weights: WeightSource,
-  parts: Partial<LlamaParts> | undefined,
+  config: DecoderConfig,
+  build: (given: StepInput) => DecoderOutput,
   options: ProgramOptions,
+  watch?: Watch,
+  groups: readonly string[] = ['rows'],
 ): Promise<Program> {
-  const shape = ['rows', config.kvHeads, 'capacity', config.headDim] as const;
+  const rows = dimensionProduct(...groups);
+  const shape = [rows, config.kvHeads, 'capacity', config.headDim] as const;
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
-  const needsPositions = parts?.positions !== undefined || parts?.attention !== undefined;
-  const output = llama(modelConfig, weights, {
-    ids: input('ids', 'int64', ['rows', 'sequence']),
-    positions: needsPositions ? input('positions', 'int64', ['rows', 'sequence']) : undefined,
+  const output = build({
+    ids: reshape(input('ids', 'int64', [...groups, 'sequence']), [rows, 'sequence']),
+    positions: input('positions', 'int64', [rows, 'sequence']),
     cache: {
       keys: layers.map((layer) => input(`key.${layer}`, 'float32', shape)),
       values: layers.map((layer) => input(`value.${layer}`, 'float32', shape)),
-      last: input('last', 'int32', ['rows']),
+      last: input('last', 'int32', [rows]),
       total: input('total', 'int32', [1]),
     },
-    parts,
     logitsAt: input('at', 'int64', ['wanted']),
+    tap: watch?.tap,
   });
+  return runtime.compile(stepOutputs(output, watch), options);
+}
+
+/** Outputs of a prefill or step: logits, the most probable token, the cache after it and what is watched. */
+export function stepOutputs(output: DecoderOutput, watch: Watch | undefined): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = { logits: output.logits, next: argMax(output.logits, -1) };
-  for (const layer of layers) {
+  for (const layer of output.keys.keys()) {
     outputs[`newKey.${layer}`] = output.keys[layer]!;
     outputs[`newValue.${layer}`] = output.values[layer]!;
   }
-  return runtime.compile(outputs, options);
+  for (const [name, tensor] of watch?.read() ?? []) outputs[`tap.${name}`] = tensor;
+  return outputs;
 }
 
 /** -ln p of given tokens from logits: `[wanted, vocabulary]` and int64 `[wanted]` to `[wanted]`. */
@@ -51,6 +93,16 @@ export function compileScorer(runtime: Runtime, vocabulary: number, options: Pro
   const targets = input('targets', 'int64', ['wanted']);
   const chosen = gatherElements(logSoftmax(logits, -1), unsqueeze(targets, [1]), 1);
   return runtime.compile({ nll: neg(squeeze(chosen, [1])) }, options);
+}
+
+/** What a step reads beside tokens and cache: a source, say. */
+export interface Beside {
+  inputs: Record<string, DeviceTensor>;
+  /** The sizes of {@link compileStep}'s `groups`. */
+  groups: readonly number[];
+  /** Of the dimensions that these inputs name. */
+  sizes: Record<string, number>;
+  release(): void;
 }
 
 /** A run of the decoder over one cache with its small tensors: `sequence` new tokens a row, logits at `wanted` places. */
@@ -64,7 +116,8 @@ export class BoundRun {
   private readonly last: DeviceTensor;
   private readonly total: DeviceTensor;
   private readonly positions?: DeviceTensor;
-  private readonly tensors: DeviceTensor[] = [];
+  private readonly watch?: BoundWatch;
+  private readonly tensors: { release(): void }[] = [];
 
   constructor(
     runtime: Runtime,
@@ -73,11 +126,13 @@ export class BoundRun {
     vocabulary: number,
     sequence: number,
     at: number[],
+    watch?: Watch,
+    beside?: Beside,
   ) {
     const { rows } = cache;
     this.cache = cache;
     this.sequence = sequence;
-    this.ids = runtime.tensor('int64', [rows, sequence]);
+    this.ids = runtime.tensor('int64', [...(beside?.groups ?? [rows]), sequence]);
     this.last = runtime.tensor('int32', [rows]);
     this.total = runtime.tensor('int32', [1]);
     const places = runtime.tensor('int64', [at.length], BigInt64Array.from(at, BigInt));
@@ -93,6 +148,23 @@ export class BoundRun {
       // Past and present are one tensor: the kernel appends in place.
       inputs[`key.${layer}`] = outputs[`newKey.${layer}`] = cache.keys[layer]!;
       inputs[`value.${layer}`] = outputs[`newValue.${layer}`] = cache.values[layer]!;
+    }
+    if (beside) {
+      Object.assign(inputs, beside.inputs);
+      this.tensors.push(beside);
+    }
+    if (watch) {
+      const own = { rows, sequence, wanted: at.length, capacity: cache.capacity };
+      const sizes = new Map(Object.entries({ ...own, ...beside?.sizes }));
+      this.watch = new BoundWatch(runtime, watch, sizes, {
+        firstRow: cache.firstRow,
+        allRows: cache.allRows,
+        sequence,
+        wanted: at,
+      });
+      Object.assign(inputs, this.watch.inputs);
+      Object.assign(outputs, this.watch.outputs);
+      this.tensors.push(this.watch);
     }
     this.call = program.bind(inputs, outputs);
     this.tensors.push(this.ids, this.last, this.total, places, this.logits, this.next);
@@ -120,7 +192,10 @@ export class BoundRun {
       }
     }
     (this.total.view() as Int32Array)[0] = longest;
+    const starts = cache.lengths.slice();
+    this.watch?.before(starts);
     await this.call.run(signal);
+    this.watch?.after(starts, longest);
     for (let row = 0; row < cache.rows; row++) cache.lengths[row]! += sequence;
   }
 

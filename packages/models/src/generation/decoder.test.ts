@@ -4,8 +4,9 @@ import { denseAttention } from '../architectures/attention.ts';
 import { llamaInDouble } from '../testing/forward-in-double.ts';
 import { factsOf } from '../testing/model-facts.ts';
 import { randomLlama, tinyLlama } from '../testing/random-checkpoint.ts';
-import type { DecoderModel, GeneratedToken, GenerateOptions, GenerationResult } from '../types.ts';
+import type { DecoderModel } from '../types.ts';
 import { createDecoder } from './decoder.ts';
+import type { GeneratedToken, GenerateOptions, GenerationResult } from './types.ts';
 
 const runtime = createRuntime();
 const tensors = randomLlama(tinyLlama, 3);
@@ -76,6 +77,36 @@ describe('cache', () => {
       );
     }
     batch.release();
+  });
+
+  test('prompts go straight into rows of a shared cache, rows are copied, some of them step alone', async () => {
+    const prompts = [tokens(300, 1), tokens(5, 2), tokens(1, 3)];
+    const cache = model.createCache(320, 4);
+    for (const [row, prompt] of prompts.entries()) await model.prefill(cache.view(row), prompt);
+    cache.copy(3, cache, 1);
+    expect(cache.lengths).toEqual([300, 5, 1, 5]);
+    const expected = (ids: number[]) => llamaInDouble(tinyLlama, tensors, ids).logits.at(-1)!;
+    const next = await model.step(cache, [11, 12, 13, 14]);
+    for (const [row, prompt] of [...prompts, prompts[1]!].entries()) {
+      expect(distance(next.logits(row), expected([...prompt, 11 + row]))).toBeLessThan(5e-4);
+      const { ids, logits } = await next.likeliest!(1, row);
+      expect(ids[0]).toBe(next.ids[row]);
+      expect(logits[0]).toBe(Math.max(...next.logits(row)));
+    }
+    cache.copy(3, cache, 2, 1);
+    cache.truncate(2, 1);
+    const part = cache.view(1, 3);
+    expect(part.lengths).toEqual([6, 1, 2]);
+    const second = await model.step(part, [20, 21, 22]);
+    expect(cache.lengths).toEqual([301, 7, 2, 3]);
+    expect(distance(second.logits(1), expected([...prompts[2]!, 21]))).toBeLessThan(5e-4);
+    const other = model.createCache(10);
+    other.copy(0, cache, 1, 0, 6);
+    expect(distance((await model.step(other, [20])).logits(), second.logits(0))).toBeLessThan(1e-5);
+    expect(() => cache.view(3, 2)).toThrow(/has 4 rows; 2 from row 3 on/);
+    expect(() => cache.copy(0, cache, 1, 0, 9)).toThrow(/holds 7 tokens; places 0 to 9/);
+    expect(() => other.copy(0, cache, 0)).toThrow(/301 tokens do not fit into a cache of 10/);
+    for (const one of [cache, other]) one.release();
   });
 
   test('entries are read, loaded and cut; what does not fit is named', async () => {
@@ -209,6 +240,39 @@ describe('generation', () => {
     expect((await forced(20, {})).result).toMatchObject({ text: 'abcdefgh', finish: 'eos' });
   });
 
+  test('scores of chosen tokens and their alternatives are those of the logits, greedy, drawn and forced', async () => {
+    for (const extra of [
+      {},
+      { temperature: 1.3, seed: 4 },
+      { repetitionPenalty: 4 },
+      { logitBias: { 17: 100 }, temperature: 0.5 },
+    ]) {
+      const { pieces, result } = await collect({
+        ids: tokens(6),
+        maxTokens: 5,
+        stopAtEnd: false,
+        logProbabilities: 3,
+        ...extra,
+      });
+      for (const [step, { id, score }] of pieces.entries()) {
+        const row = llamaInDouble(tinyLlama, tensors, [...tokens(6), ...result.tokens.slice(0, step)]).logits.at(-1)!;
+        const logMass = Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+        expect(score!.logProbability).toBeCloseTo(row[id]! - logMass, 3);
+        const best = Array.from(row.keys()).sort((a, b) => row[b]! - row[a]!);
+        expect(score!.alternatives.map((other) => other.id)).toEqual(best.slice(0, 3));
+        expect(score!.alternatives[2]!.logProbability).toBeCloseTo(row[best[2]!]! - logMass, 3);
+      }
+    }
+  });
+
+  test('stop ids end and are left out of the text', async () => {
+    const all = (await collect({ prompt, raw: true, maxTokens: 6, stopAtEnd: false })).result;
+    const { result } = await collect({ prompt, raw: true, maxTokens: 6, stopAtEnd: false, stopIds: [all.tokens[2]!] });
+    const place = all.tokens.indexOf(all.tokens[2]!);
+    expect(result).toMatchObject({ tokens: all.tokens.slice(0, place + 1), finish: 'stop' });
+    expect(result.text).toHaveLength(place);
+  });
+
   test('an abort ends the generation and keeps what was made', async () => {
     const controller = new AbortController();
     const generation = model.generate({
@@ -242,6 +306,9 @@ describe('generation', () => {
     [{ ids: [96] }, /96 is not a token id; the model has 96 tokens/],
     [{ prompt: 'a', raw: true, temperature: -1 }, /temperature/],
     [{ prompt: 'a', raw: true, topP: 0 }, /topP/],
+    [{ prompt: 'a', raw: true, minP: 2 }, /minP must be from 0 \(off\) to 1; got 2/],
+    [{ prompt: 'a', raw: true, logProbabilities: 300 }, /logProbabilities must be a whole number from 0 to 256/],
+    [{ prompt: 'a', raw: true, badWords: [[1, 99]] }, /99 is not a token id/],
     [{ prompt: 'a', raw: true, maxTokens: 0 }, /maxTokens must be a whole number of at least 1; got 0/],
     [{ prompt: 'a', raw: true, stop: [''] }, /stop text/],
     [{ prompt: 'a', messages: [] }, /one of prompt, messages and ids; got 2/],

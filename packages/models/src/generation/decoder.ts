@@ -1,41 +1,64 @@
-import type { Program, ProgramOptions } from '@working-papers/runtime';
-import { llamaConfig } from '../architectures/llama-config.ts';
-import type { LlamaParts } from '../architectures/parts.ts';
+import type { ProgramOptions } from '@working-papers/runtime';
+import { looking } from '../activations/looking.ts';
+import type { Instruments } from '../activations/types.ts';
+import { decoderOf } from '../architectures/index.ts';
+import type { DecoderParts } from '../architectures/parts.ts';
+import type { ModelConfig } from '../formats/types.ts';
 import type { ModelFacts } from '../model-facts.ts';
-import type { DecoderModel, KVCache, NextToken } from '../types.ts';
-import { BoundRun, chunkLength, compileDecoder, compileScorer } from './decoder-program.ts';
-import { compileDense, runDense, runSegments } from './dense.ts';
+import type { DecoderModel, WeightSource } from '../types.ts';
+import { beamSearch } from './beam-search.ts';
+import { compileScorer, compileStep } from './decoder-program.ts';
+import { blocksFrom, compileDense, runDense, runSegments } from './dense.ts';
 import { generate } from './generate.ts';
-import { DeviceCache } from './kv-cache.ts';
-import { compileLikeliest, LikeliestRun } from './likeliest.ts';
+import { lazily } from './lazily.ts';
+import { compileLikeliest } from './likeliest.ts';
+import { LruPrefixCache } from './prefix-cache.ts';
+import { BatchScheduler, generateBatch } from './scheduler.ts';
 import { scoring } from './scoring.ts';
 import { segmentCountFor, segmentCounts } from './segments.ts';
-import { checkIds } from './token-ids.ts';
+import { DeviceSlotCache } from './slot-cache.ts';
+import { SlotDecoder } from './slot-decoder.ts';
+import { answering, checkFits, stepping } from './stepping.ts';
+import type { KVCache } from './types.ts';
+import { watchOf } from './watch.ts';
 
 /** Puts a decoder together: compiles its step and prefill; everything else is compiled when first asked for. */
 export async function createDecoder(
   facts: ModelFacts,
-  options: { parts?: Partial<LlamaParts>; threads?: number; signal?: AbortSignal } = {},
+  options: { parts?: Partial<DecoderParts>; threads?: number; signal?: AbortSignal; instruments?: Instruments } = {},
 ): Promise<DecoderModel> {
   const { runtime, graphWeights } = facts;
-  const config = llamaConfig(facts.config);
+  const config = decoderOf(facts.config).decoderConfig(facts.config);
   const { parts } = options;
   const programOptions = (label: string): ProgramOptions => ({
     threads: options.threads,
     signal: options.signal,
     label: `${facts.reference} ${label}`,
   });
-  const program = await compileDecoder(runtime, facts.config, config, graphWeights, parts, programOptions('decoder'));
+  const watch = options.instruments && watchOf(options.instruments);
+  const compiled = ({ weights, config: modelConfig }: { weights: WeightSource; config: ModelConfig }, label: string) =>
+    compileStep(
+      runtime,
+      config,
+      (given) => decoderOf(modelConfig).build(modelConfig, weights, { ...given, parts }),
+      programOptions(label),
+      watch,
+    );
+  const program = await compiled(
+    { weights: graphWeights, config: facts.config },
+    watch ? 'instrumented decoder' : 'decoder',
+  );
+  const look = looking(facts, options);
   const later = lazily();
   const scorer = later(
     (label) => compileScorer(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
     'scorer',
   );
-  const likeliestProgram = later(
+  const likeliest = later(
     (label) => compileLikeliest(runtime, config.vocabulary, { ...programOptions(label), signal: undefined }),
     'likeliest tokens',
   );
-  const densePass = (label: string, segments?: number) =>
+  const densePass = (label: string, form: 'masked' | 'blocks' | number) =>
     compileDense(
       runtime,
       facts.config,
@@ -43,124 +66,82 @@ export async function createDecoder(
       graphWeights,
       parts,
       { ...programOptions(label), signal: undefined },
-      segments,
+      form,
     );
-  const dense = later((label) => densePass(label), 'dense pass');
+  const dense = later((label) => densePass(label, 'masked'), 'dense pass');
+  const inBlocks = later((label) => densePass(label, 'blocks'), 'dense pass by blocks of queries');
   const segmented = new Map(
     segmentCounts.map((count) => [
       count as number,
       later((label) => densePass(label, count), `pass of ${count} segments`),
     ]),
   );
-  const steps = new WeakMap<KVCache, BoundRun>();
-
-  const owned = (cache: KVCache): DeviceCache => {
-    if (!(cache instanceof DeviceCache)) throw new Error('This cache was not made by a model; use createCache.');
-    if (cache.layers !== config.layers || cache.kvHeads !== config.kvHeads || cache.headDim !== config.headDim) {
-      throw new Error(
-        `The cache was made for ${cache.layers} layers of ${cache.kvHeads} heads of ${cache.headDim}; this model has ${config.layers} of ${config.kvHeads} of ${config.headDim}.`,
-      );
-    }
-    return cache;
-  };
-  const bound = (cache: DeviceCache, sequence: number, at: number[]) =>
-    new BoundRun(runtime, program, cache, config.vocabulary, sequence, at);
-  const likeliest = new WeakMap<BoundRun, LikeliestRun>();
-  const answer = (run: BoundRun, cache: DeviceCache): NextToken => ({
-    ids: Array.from(run.next.read() as BigInt64Array, Number),
-    logits: () => run.logits.read() as Float32Array,
-    likeliest: async (temperature) => {
-      const program = await likeliestProgram();
-      let search = likeliest.get(run);
-      if (!search) {
-        search = new LikeliestRun(runtime, program, run.logits);
-        likeliest.set(run, search);
-        cache.owned.push(search);
-      }
-      return search.run(temperature);
-    },
+  const stepped = { runtime, program, config, watch, likeliest };
+  // A rotated stream is not what somebody who looks in expects.
+  const promptProgram =
+    facts.prompt && !watch ? await compiled(await facts.prompt(stepping(stepped)), 'prompts') : program;
+  const ordered = stepping({ ...stepped, promptProgram });
+  const { bound, createCache } = ordered;
+  const overSlots = new SlotDecoder(facts, config, {
+    parts,
+    instruments: options.instruments,
+    options: { ...programOptions('decoder over slots'), signal: undefined },
   });
+  const answer = answering({ runtime, vocabulary: config.vocabulary, likeliest });
 
-  const stepRun = (cache: DeviceCache): BoundRun => {
-    let run = steps.get(cache);
-    if (!run) {
-      run = bound(
-        cache,
-        1,
-        Array.from({ length: cache.rows }, (_, row) => row),
-      );
-      steps.set(cache, run);
-      cache.owned.push(run);
+  const prefill: DecoderModel['prefill'] = async (cache, prompt, { positions, ...options } = {}) => {
+    if (cache instanceof DeviceSlotCache) {
+      checkFits(cache, config);
+      return overSlots.prompt(cache, rowsOf(prompt), { positions: positions && rowsOf(positions), ...options });
     }
-    return run;
-  };
-
-  const prefill: DecoderModel['prefill'] = async (given, ids, { signal, onProgress } = {}) => {
-    const cache = owned(given);
-    if (cache.rows !== 1)
+    if (positions) throw new Error(noPositions);
+    if (typeof prompt[0] === 'object') {
       throw new Error(
-        `A prompt is put into a cache of one row; this one has ${cache.rows}. Prefill each alone and load it.`,
-      );
-    checkIds(ids, config.vocabulary, 1);
-    if (cache.lengths[0]! + ids.length > cache.capacity) {
-      throw new Error(
-        `The cache holds ${cache.capacity} tokens, ${cache.lengths[0]} are taken and ${ids.length} were to be added. Make a larger one, up to the context of ${config.contextLength}.`,
+        'Several prompts at once go into a cache of slots (createSlotCache), or each into its own row: cache.view(row).',
       );
     }
-    let whole: BoundRun | undefined;
-    let done = 0;
-    try {
-      while (ids.length - done > chunkLength) {
-        whole ??= bound(cache, chunkLength, [chunkLength - 1]);
-        await whole.run(ids.slice(done, done + chunkLength), signal);
-        done += chunkLength;
-        onProgress?.({ done, total: ids.length });
-      }
-      const rest = ids.slice(done);
-      const run = rest.length === 1 ? stepRun(cache) : bound(cache, rest.length, [rest.length - 1]);
-      try {
-        await run.run(rest, signal);
-        onProgress?.({ done: ids.length, total: ids.length });
-        const logits = run.logits.read() as Float32Array;
-        return { ids: [Number((run.next.view() as BigInt64Array)[0])], logits: () => logits.slice() };
-      } finally {
-        if (rest.length > 1) run.release();
-      }
-    } finally {
-      whole?.release();
+    return ordered.prefill(cache as KVCache, prompt as readonly number[], options);
+  };
+
+  const step: DecoderModel['step'] = async (cache, ids, { positions, signal } = {}) => {
+    if (cache instanceof DeviceSlotCache) {
+      checkFits(cache, config);
+      const columns = positions?.map((position) => [position]);
+      return answer(await overSlots.step(cache, ids, { positions: columns, signal }), cache);
     }
+    if (positions) throw new Error(noPositions);
+    return ordered.step(cache as KVCache, ids, { signal });
   };
 
-  const step: DecoderModel['step'] = async (given, ids, { signal } = {}) => {
-    const cache = owned(given);
-    if (ids.length !== cache.rows)
-      throw new Error(`A step takes one token a row: ${cache.rows} rows, ${ids.length} tokens.`);
-    checkIds(ids, config.vocabulary, 1);
-    const run = stepRun(cache);
-    await run.run(ids, signal);
-    return answer(run, cache);
-  };
-
-  const createCache: DecoderModel['createCache'] = (capacity, rows = 1) =>
-    new DeviceCache(runtime, config, capacity, rows);
   const scores = scoring({
     config,
     bound,
-    createCache: (capacity) => new DeviceCache(runtime, config, capacity, 1),
+    createCache,
     scorer,
   });
 
   const model: DecoderModel = {
     ...facts,
     kind: 'decoder',
+    taps: look.taps,
+    activations: look.activations,
+    instrument: (instruments) => createDecoder({ ...facts, close: () => {} }, { ...options, instruments }),
     contextLength: config.contextLength,
     generate: (request) => generate({ ...model, vocabulary: config.vocabulary }, request),
+    generateBatch: (requests, given) => generateBatch({ ...model, vocabulary: config.vocabulary }, requests, given),
+    createScheduler: (given) => new BatchScheduler({ ...model, vocabulary: config.vocabulary }, given),
+    createPrefixCache: (bytes) => new LruPrefixCache((capacity) => createCache(capacity), bytes),
+    beamSearch: (request) => beamSearch({ ...model, vocabulary: config.vocabulary }, request),
     ...scores,
     createCache,
+    createSlotCache: (given) => overSlots.create(given),
     prefill,
     step,
     dense: async (given) => {
-      if (!given.segments) return runDense(runtime, await dense(), config, given);
+      if (!given.segments) {
+        const long = !given.mask && !parts?.attention && (given.ids[0]?.length ?? 0) >= blocksFrom;
+        return runDense(runtime, await (long ? inBlocks() : dense()), config, given);
+      }
       const count = segmentCountFor(given.segments.length);
       return runSegments(runtime, await segmented.get(count)!(), config, given, count);
     },
@@ -168,31 +149,19 @@ export async function createDecoder(
       void (await (segments === undefined ? dense() : segmented.get(segmentCountFor(segments))!())),
     close: () => {
       program.release();
+      if (promptProgram !== program) promptProgram.release();
+      overSlots.release();
       later.release();
+      look.release();
       facts.close();
     },
   };
   return model;
 }
 
-/** Programs that are compiled when first used, and released together. */
-function lazily() {
-  const made: Promise<Program>[] = [];
-  const later = (compile: (label: string) => Promise<Program>, label: string): (() => Promise<Program>) => {
-    let program: Promise<Program> | undefined;
-    return () => {
-      if (!program) {
-        program = compile(label);
-        program.catch(() => {
-          program = undefined;
-        });
-        made.push(program);
-      }
-      return program;
-    };
-  };
-  later.release = () => {
-    for (const program of made) program.then((compiled) => compiled.release()).catch(() => {});
-  };
-  return later;
-}
+const noPositions =
+  'Positions of its own are for a cache of slots (createSlotCache); in one of createCache a token stands at its place.';
+
+/** One row or several as several. */
+const rowsOf = (ids: readonly number[] | readonly (readonly number[])[]): readonly (readonly number[])[] =>
+  typeof ids[0] === 'object' ? (ids as readonly (readonly number[])[]) : [ids as readonly number[]];

@@ -1,44 +1,50 @@
 import { input, type Tensor } from '@working-papers/graph';
 import type { HostTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
-import { denseAttention, promptAttention } from '../architectures/attention.ts';
-import { llama } from '../architectures/llama.ts';
-import type { LlamaConfig } from '../architectures/llama-config.ts';
+import { denseAttention, isPrompt, promptAttention } from '../architectures/attention.ts';
+import { decoderOf } from '../architectures/index.ts';
 import { additiveMask } from '../architectures/masks.ts';
-import type { LlamaParts } from '../architectures/parts.ts';
-import { rotaryPositions } from '../architectures/positions.ts';
+import type { Attention, DecoderConfig, DecoderParts } from '../architectures/parts.ts';
+import { queryBlockAttention } from '../architectures/query-block-attention.ts';
 import { segmentedAttention, segmentInputs } from '../architectures/segments.ts';
 import type { ModelConfig } from '../formats/types.ts';
-import type { DenseInput, DenseOutput, WeightSource } from '../types.ts';
+import type { WeightSource } from '../types.ts';
 import { runInto } from './run-into.ts';
 import { laySegments } from './segments.ts';
+import type { DenseInput, DenseOutput } from './types.ts';
+
+/** From so many tokens on, a causal pass goes by blocks of queries: nothing of the size sequence x sequence is built. */
+export const blocksFrom = 512;
 
 /**
- * The graph without a cache, and each layer's keys and values beside the logits: under any mask and any positions, or, where
- * `segments` says for how many, attention within segments alone.
+ * The graph without a cache, and each layer's keys and values beside the logits: under any mask and any positions, causally by
+ * blocks of queries, or within so many segments alone.
  */
 export function compileDense(
   runtime: Runtime,
   modelConfig: ModelConfig,
-  config: LlamaConfig,
+  config: DecoderConfig,
   weights: WeightSource,
-  parts: Partial<LlamaParts> | undefined,
+  parts: Partial<DecoderParts> | undefined,
   options: ProgramOptions,
-  segments?: number,
+  form: 'masked' | 'blocks' | number,
 ): Promise<Program> {
-  const output = llama(modelConfig, weights, {
+  const positions = input('positions', 'int64', ['rows', 'sequence']);
+  const output = decoderOf(modelConfig).build(modelConfig, weights, {
     ids: input('ids', 'int64', ['rows', 'sequence']),
-    ...(segments === undefined
+    ...(form === 'masked'
       ? {
-          positions: input('positions', 'int64', ['rows', 'sequence']),
+          positions,
           mask: input('mask', 'float32', ['rows', 1, 'sequence', 'sequence']),
           parts: { ...parts, attention: parts?.attention ?? denseAttention },
         }
-      : {
-          parts: {
-            ...parts,
-            attention: segmentedAttention(parts?.attention ?? withinSegment(config, parts), segmentInputs(segments)),
-          },
-        }),
+      : form === 'blocks'
+        ? { positions, parts: { ...parts, attention: queryBlockAttention() } }
+        : {
+            parts: {
+              ...parts,
+              attention: segmentedAttention(parts?.attention ?? withinSegment, segmentInputs(form)),
+            },
+          }),
     logitsAt: input('at', 'int64', ['wanted']),
   });
   const outputs: Record<string, Tensor> = { logits: output.logits };
@@ -50,25 +56,29 @@ export function compileDense(
 }
 
 /** The fused kernel where it knows these positions, plain operations elsewhere. */
-function withinSegment(config: LlamaConfig, parts: Partial<LlamaParts> | undefined) {
-  const { tables, rotate, bias } = parts?.positions ?? rotaryPositions(config.rotary, config.contextLength);
-  return !bias && (tables || !rotate) ? promptAttention : denseAttention;
-}
+const withinSegment: Attention = (input) => (isPrompt(input) ? promptAttention(input) : denseAttention(input));
 
-/** One run of {@link compileDense}'s program for masks. */
+/** One run of {@link compileDense}'s program for masks, or, without one, for blocks. */
 export function runDense(
   runtime: Runtime,
   program: Program,
-  config: LlamaConfig,
+  config: DecoderConfig,
   given: DenseInput,
 ): Promise<DenseOutput> {
   const { rows, sequence, ids, positions } = rectangle(given, config.vocabulary, config.contextLength);
-  const mask = additiveMasks(given.mask, rows, sequence);
+  const takes = new Set(program.inputs.map(({ name }) => name));
   return runWith(runtime, program, config, given, {
     inputs: {
       ids: { dtype: 'int64', shape: [rows, sequence], data: ids },
-      positions: { dtype: 'int64', shape: [rows, sequence], data: positions },
-      mask: { dtype: 'float32', shape: [rows, 1, sequence, sequence], data: mask },
+      // A model without positions has no such input.
+      ...(takes.has('positions') && { positions: { dtype: 'int64', shape: [rows, sequence], data: positions } }),
+      ...(takes.has('mask') && {
+        mask: {
+          dtype: 'float32',
+          shape: [rows, 1, sequence, sequence],
+          data: additiveMasks(given.mask, rows, sequence),
+        },
+      }),
     },
     places: rows * sequence,
     cacheRows: rows,
@@ -86,7 +96,7 @@ export function runDense(
 export function runSegments(
   runtime: Runtime,
   program: Program,
-  config: LlamaConfig,
+  config: DecoderConfig,
   given: DenseInput,
   count: number,
 ): Promise<DenseOutput> {
@@ -115,7 +125,7 @@ interface Laid {
 async function runWith(
   runtime: Runtime,
   program: Program,
-  config: LlamaConfig,
+  config: DecoderConfig,
   given: DenseInput,
   laid: Laid,
 ): Promise<DenseOutput> {

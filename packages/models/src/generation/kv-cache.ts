@@ -1,5 +1,5 @@
 import type { DeviceTensor, Runtime } from '@working-papers/runtime';
-import type { CacheEntries, KVCache } from '../types.ts';
+import type { CacheEntries, KVCache } from './types.ts';
 
 export interface CacheShape {
   layers: number;
@@ -22,25 +22,46 @@ export class DeviceCache implements KVCache {
   readonly owned: { release(): void }[] = [];
   private released = false;
 
-  constructor(runtime: Runtime, shape: CacheShape, capacity: number, rows: number) {
+  /** Of a cache that is a part of another: its first row there, and the rows of the whole. */
+  readonly firstRow: number;
+  readonly allRows: number;
+  private readonly runtime: Runtime;
+  private readonly shape: CacheShape;
+  private readonly views = new Map<string, DeviceCache>();
+
+  /** `part`: the rows of another cache from `start` on, their memory and their lengths. */
+  constructor(
+    runtime: Runtime,
+    shape: CacheShape,
+    capacity: number,
+    rows: number,
+    part?: { of: DeviceCache; start: number },
+  ) {
     if (!Number.isInteger(rows) || rows < 1) throw new Error(`A cache needs at least 1 row; got ${rows}.`);
     if (!Number.isInteger(capacity) || capacity < 1)
       throw new Error(`A cache must hold at least 1 token; got ${capacity}.`);
     if (capacity > shape.contextLength) {
       throw new Error(`A cache of ${capacity} tokens is longer than the model's context of ${shape.contextLength}.`);
     }
+    this.runtime = runtime;
+    this.shape = shape;
     this.rows = rows;
+    this.firstRow = part ? part.of.firstRow + part.start : 0;
+    this.allRows = part ? part.of.allRows : rows;
     this.capacity = capacity;
     this.layers = shape.layers;
     this.kvHeads = shape.kvHeads;
     this.headDim = shape.headDim;
-    const make = () =>
-      Array.from({ length: shape.layers }, () =>
-        runtime.tensor('float32', [rows, shape.kvHeads, capacity, shape.headDim]),
+    const tensorShape = [rows, shape.kvHeads, capacity, shape.headDim];
+    const make = (whole: readonly DeviceTensor[] | undefined) =>
+      Array.from({ length: shape.layers }, (_, layer) =>
+        part && whole
+          ? whole[layer]!.reshape(tensorShape, part.of.offset(part.start, 0, 0))
+          : runtime.tensor('float32', tensorShape),
       );
-    this.keys = make();
-    this.values = make();
-    this.lengths = new Array<number>(rows).fill(0);
+    this.keys = make(part?.of.keys);
+    this.values = make(part?.of.values);
+    this.lengths = part ? sharedPart(part.of.lengths, part.start, rows) : new Array<number>(rows).fill(0);
   }
 
   get bytes(): number {
@@ -95,6 +116,47 @@ export class DeviceCache implements KVCache {
     this.lengths[row] = end;
   }
 
+  view(start: number, rows = 1): KVCache {
+    if (!Number.isInteger(start) || !Number.isInteger(rows) || start < 0 || rows < 1 || start + rows > this.rows) {
+      throw new Error(`The cache has ${this.rows} rows; ${rows} from row ${start} on are not among them.`);
+    }
+    const key = `${start}+${rows}`;
+    let view = this.views.get(key);
+    if (!view) {
+      view = new DeviceCache(this.runtime, this.shape, this.capacity, rows, { of: this, start });
+      this.views.set(key, view);
+      this.owned.push(view);
+    }
+    return view;
+  }
+
+  copy(row: number, source: KVCache, sourceRow = 0, start = 0, end?: number): void {
+    const [held, given] = [this.length(row), source.lengths[sourceRow]];
+    if (!(source instanceof DeviceCache) || given === undefined)
+      throw new Error(`There is no row ${sourceRow} of a cache of this model to copy from.`);
+    if (source.layers !== this.layers || source.kvHeads !== this.kvHeads || source.headDim !== this.headDim) {
+      throw new Error('The cache to copy from is of another model: its layers, heads or head size differ.');
+    }
+    const stop = end ?? given;
+    if (!Number.isInteger(start) || !Number.isInteger(stop) || start < 0 || start > stop || stop > given)
+      throw new Error(`Row ${sourceRow} holds ${given} tokens; places ${start} to ${stop} are not among them.`);
+    if (start > held) {
+      throw new Error(`Row ${row} of the cache holds ${held} tokens; copying to place ${start} would leave a hole.`);
+    }
+    if (stop > this.capacity) throw new Error(`${stop} tokens do not fit into a cache of ${this.capacity}.`);
+    const width = (stop - start) * this.headDim;
+    if (!(source === this && sourceRow === row)) {
+      for (let layer = 0; layer < this.layers; layer++) {
+        for (let head = 0; head < this.kvHeads; head++) {
+          const [from, to] = [source.offset(sourceRow, head, start), this.offset(row, head, start)];
+          this.keys[layer]!.copy(source.keys[layer]!, from, to, width);
+          this.values[layer]!.copy(source.values[layer]!, from, to, width);
+        }
+      }
+    }
+    this.lengths[row] = stop;
+  }
+
   truncate(row: number, length: number): void {
     const held = this.length(row);
     if (!Number.isInteger(length) || length < 0 || length > held) {
@@ -115,7 +177,23 @@ export class DeviceCache implements KVCache {
     return length;
   }
 
-  private offset(row: number, head: number, token: number): number {
+  /** Where the entry of a token begins in the tensors of keys and values. */
+  offset(row: number, head: number, token: number): number {
     return ((row * this.kvHeads + head) * this.capacity + token) * this.headDim;
   }
+}
+
+/** Numbers `[start, start + count)` of another array, read and written there. */
+function sharedPart(whole: number[], start: number, count: number): number[] {
+  const part: number[] = [];
+  for (let i = 0; i < count; i++) {
+    Object.defineProperty(part, i, {
+      enumerable: true,
+      get: () => whole[start + i],
+      set: (value: number) => {
+        whole[start + i] = value;
+      },
+    });
+  }
+  return part;
 }

@@ -1,6 +1,6 @@
 import { div, exp, input, reduceMax, reduceSum, sub, topK } from '@working-papers/graph';
 import type { Call, DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
-import type { Likeliest } from '../types.ts';
+import type { Likeliest } from './types.ts';
 
 /** Tokens that are looked at first; nearly every draw ends among them. */
 export const likeliestCount = 256;
@@ -14,21 +14,24 @@ export function compileLikeliest(runtime: Runtime, vocabulary: number, options: 
   return runtime.compile({ values, indices, mass: reduceSum(weights, [-1]) }, options);
 }
 
-/** A run of that program over one tensor of logits, whose row 0 it answers for. */
+/** A run of that program over one row of a tensor of logits. */
 export class LikeliestRun {
+  private readonly logits: DeviceTensor;
   private readonly temperature: DeviceTensor;
   private readonly values: DeviceTensor;
   private readonly indices: DeviceTensor;
   private readonly mass: DeviceTensor;
   private readonly call: Call;
 
-  constructor(runtime: Runtime, program: Program, logits: DeviceTensor) {
-    const [rows, vocabulary] = logits.shape as [number, number];
+  constructor(runtime: Runtime, program: Program, all: DeviceTensor, row: number) {
+    const [, vocabulary] = all.shape as [number, number];
+    const logits = all.reshape([1, vocabulary], row * vocabulary);
+    this.logits = logits;
     const count = Math.min(likeliestCount, vocabulary);
     this.temperature = runtime.tensor('float32', [1]);
-    this.values = runtime.tensor('float32', [rows, count]);
-    this.indices = runtime.tensor('int64', [rows, count]);
-    this.mass = runtime.tensor('float32', [rows]);
+    this.values = runtime.tensor('float32', [1, count]);
+    this.indices = runtime.tensor('int64', [1, count]);
+    this.mass = runtime.tensor('float32', [1]);
     const { temperature, values, indices, mass } = this;
     this.call = program.bind({ logits, temperature }, { values, indices, mass });
   }
@@ -47,6 +50,6 @@ export class LikeliestRun {
 
   release(): void {
     this.call.release();
-    for (const tensor of [this.temperature, this.values, this.indices, this.mass]) tensor.release();
+    for (const tensor of [this.logits, this.temperature, this.values, this.indices, this.mass]) tensor.release();
   }
 }

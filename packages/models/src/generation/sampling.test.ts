@@ -58,6 +58,10 @@ describe('sampling', () => {
       { temperature: 1, topK: 0, topP: 0.3 },
       { temperature: 1, topK: 0, topP: 0.95 },
       { temperature: 1.3, topK: 5, topP: 0.8 },
+      { temperature: 1, minP: 0.2 },
+      { temperature: 2, minP: 0.01 },
+      { temperature: 1, topP: 0.9, minP: 0.5 },
+      { temperature: 1, typicalP: 0.5 },
     ]) {
       const top = values[order[0]!]!;
       const mass = values.reduce((sum, value) => sum + Math.exp((value - top) / options.temperature), 0);
@@ -77,6 +81,25 @@ describe('sampling', () => {
         }
       }
       expect(Math.max(...difference.map(Math.abs))).toBeLessThan(0.012);
+    }
+  });
+
+  test('a seed draws the same token whichever of the two draws', () => {
+    const uniform = seededUniform(8);
+    for (let round = 0; round < 200; round++) {
+      const values = Float32Array.from({ length: 400 }, () => 3 * uniform());
+      const ids = Array.from(values.keys())
+        .sort((a, b) => values[b]! - values[a]! || a - b)
+        .slice(0, 256);
+      const top = values[ids[0]!]!;
+      for (const options of [{ temperature: 1.2 }, { temperature: 0.5, topP: 0.7 }, { temperature: 1, minP: 0.3 }]) {
+        const mass = values.reduce((sum, value) => sum + Math.exp((value - top) / options.temperature), 0);
+        const u = uniform();
+        const likeliest = { ids, logits: Float32Array.from(ids, (id) => values[id]!), mass };
+        const [one, other] = [sampleLikeliest(likeliest, () => values, options, u), sample(values, options, () => u)];
+        expect(one.id).toBe(other.id);
+        expect(one.logProbability).toBeCloseTo(other.logProbability, 4);
+      }
     }
   });
 

@@ -1,20 +1,15 @@
-/** How the next token is drawn from logits: temperature, top-k, top-p, with a seed. */
-import type { Likeliest } from '../types.ts';
+/** How the next token is drawn from logits: temperature, top-k, top-p, min-p and their like, with a seed. */
+
+import { likeliestCount } from './likeliest.ts';
+import { warpersOf } from './logits/chain.ts';
+import { largestIds, massOf } from './logits/warpers.ts';
+import type { Likeliest, SamplingOptions } from './types.ts';
 
 /** A token and how likely it was under the distribution it was drawn from. */
 export interface Choice {
   id: number;
   /** Natural log. */
   logProbability: number;
-}
-
-export interface SamplingOptions {
-  /** Divides the logits; above 0. */
-  temperature: number;
-  /** 0 is all. */
-  topK: number;
-  /** 1 is all. */
-  topP: number;
 }
 
 /** A seeded generator of uniform numbers in [0, 1): sfc32 (PractRand), the state filled by splitmix32 from the seed. */
@@ -42,29 +37,28 @@ export function seededUniform(seed: number): () => number {
   return next;
 }
 
-/** Draws from logits `[vocabulary]`: temperature, then the top k, then top-p (the order of Hugging Face's warpers). */
+/** Draws from logits `[vocabulary]`, which are left as they are: the warpers that are asked for, then one draw. */
 export function sample(logits: Float32Array, options: SamplingOptions, uniform: () => number): Choice {
-  const { temperature, topK, topP } = options;
-  let top = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > top) top = logit;
-  if (!Number.isFinite(top)) throw new Error('No token may be chosen: every logit is -Infinity or not a number.');
-  const weigh = (id: number) => Math.exp((logits[id]! - top) / temperature);
-  if (topK === 0 && topP === 1) return draw(logits.keys(), weigh, massOf(logits.keys(), weigh), uniform);
-
-  const mass = topK > 0 ? undefined : massOf(logits.keys(), weigh);
-  const candidates = mass === undefined ? largest(logits, topK) : nucleusCandidates(logits, top, weigh, mass, options);
-  candidates.sort((one, other) => logits[other]! - logits[one]! || one - other);
-  if (topK > 0) candidates.length = Math.min(candidates.length, topK);
-  const nucleus = topP * (mass ?? massOf(candidates, weigh));
-  let kept = 0;
-  let total = 0;
-  while (kept < candidates.length && (total < nucleus || kept === 0)) total += weigh(candidates[kept++]!);
-  return draw(candidates.slice(0, kept), weigh, total, uniform);
+  const warped = logits.slice();
+  for (const warper of warpersOf(options)) warper.process(warped, noContext);
+  const { top, mass } = massOf(warped);
+  const weigh = (id: number) => Math.exp(warped[id]! - top);
+  // In the order of sampleLikeliest, so that a seed gives one text whichever of the two draws.
+  const first = largestIds(warped, likeliestCount);
+  const u = uniform();
+  const listed = sumOf(first, weigh);
+  if (u * mass < listed || first.length < likeliestCount) return draw(first, weigh, mass, () => u);
+  const known = new Set(first);
+  const others = Array.from(warped.keys()).filter((id) => !known.has(id));
+  const other = draw(others, weigh, mass, () => u - listed / mass);
+  return other.id >= 0 ? other : draw(first, weigh, mass, () => 1);
 }
+
+const noContext = { ids: [], promptLength: 0 };
 
 /**
  * The same distribution as {@link sample}'s, drawn with one uniform number `u` among the likeliest tokens. All `logits`
- * are asked for only when a nucleus is wider than those tokens, or when `u` falls beyond them.
+ * are asked for only when what may be drawn goes beyond those tokens and `u` or the nucleus falls there, or the entropy is needed.
  */
 export function sampleLikeliest(
   likeliest: Likeliest,
@@ -72,20 +66,25 @@ export function sampleLikeliest(
   options: SamplingOptions,
   u: number,
 ): Choice {
-  const { temperature, topK, topP } = options;
+  const { temperature, topK = 0, topP = 1, minP = 0 } = options;
   const { ids, logits: values } = likeliest;
   const top = values[0]!;
   if (!Number.isFinite(top)) throw new Error('No token may be chosen: every logit is -Infinity or not a number.');
+  if ((options.typicalP ?? 1) < 1 || options.etaCutoff) return sample(logits(), options, () => u);
   const places = Array.from(topK > 0 ? ids.slice(0, topK) : ids, (_, place) => place);
   const weigh = (place: number) => Math.exp((values[place]! - top) / temperature);
-  const listed = massOf(places, weigh);
+  const listed = sumOf(places, weigh);
   const mass = topK > 0 ? listed : Math.max(likeliest.mass, listed);
   let kept = 0;
   let total = 0;
   while (kept < places.length && (total < topP * mass || kept === 0)) total += weigh(kept++);
   if (total < topP * mass && topP < 1) return sample(logits(), options, () => u);
-  if (topK > 0 || topP < 1 || u * mass < listed) {
-    const { id: place, logProbability } = draw(places.slice(0, kept), weigh, topP < 1 ? total : mass, () => u);
+  const nucleus = kept;
+  while (kept > 1 && weigh(kept - 1) < minP) total -= weigh(--kept);
+  const bounded = topK > 0 || topP < 1 || kept < nucleus;
+  if (!bounded && minP > 0) return sample(logits(), options, () => u);
+  if (bounded || u * mass < listed) {
+    const { id: place, logProbability } = draw(places.slice(0, kept), weigh, bounded ? total : mass, () => u);
     return { id: ids[place]!, logProbability };
   }
   // Beyond the likeliest: the others in the order of their ids.
@@ -98,7 +97,7 @@ export function sampleLikeliest(
   return other.id >= 0 ? other : { id: ids.at(-1)!, logProbability: Math.log(weigh(places.length - 1) / mass) };
 }
 
-function massOf(ids: Iterable<number>, weigh: (id: number) => number): number {
+function sumOf(ids: Iterable<number>, weigh: (id: number) => number): number {
   let mass = 0;
   for (const id of ids) mass += weigh(id);
   return mass;
@@ -116,46 +115,4 @@ function draw(ids: Iterable<number>, weigh: (id: number) => number, total: numbe
     remaining -= weight;
   }
   return { id: chosen, logProbability: Math.log(weigh(chosen) / total) };
-}
-
-/** The ids of the k largest values, and of those equal to the smallest of them. */
-function largest(values: Float32Array, k: number): number[] {
-  const floor = kthLargest(values, k);
-  const ids: number[] = [];
-  for (let id = 0; id < values.length; id++) {
-    if (values[id]! >= floor && values[id]! > Number.NEGATIVE_INFINITY) ids.push(id);
-  }
-  return ids;
-}
-
-/** Every id that top-p may keep: the fewest found by looking a certain way down from the top. */
-function nucleusCandidates(
-  logits: Float32Array,
-  top: number,
-  weigh: (id: number) => number,
-  mass: number,
-  { temperature, topP }: SamplingOptions,
-): number[] {
-  for (const span of [6, 12]) {
-    const ids: number[] = [];
-    for (let id = 0; id < logits.length; id++) if (logits[id]! > top - span * temperature) ids.push(id);
-    if (massOf(ids, weigh) >= topP * mass) return ids;
-  }
-  return largest(logits, logits.length);
-}
-
-/** The k-th largest value, by a bounded ascending list (k is small beside the vocabulary). */
-function kthLargest(values: Float32Array, k: number): number {
-  if (k >= values.length) return Number.NEGATIVE_INFINITY;
-  const largest = new Float32Array(k).fill(Number.NEGATIVE_INFINITY);
-  for (const value of values) {
-    if (!(value > largest[0]!)) continue;
-    let place = 0;
-    while (place + 1 < k && largest[place + 1]! < value) {
-      largest[place] = largest[place + 1]!;
-      place++;
-    }
-    largest[place] = value;
-  }
-  return largest[0]!;
 }

@@ -1,33 +1,38 @@
 import { perplexity as perplexityOf } from '@working-papers/measures';
 import type { Program } from '@working-papers/runtime';
-import type { LlamaConfig } from '../architectures/llama-config.ts';
+import type { DecoderConfig } from '../architectures/parts.ts';
 import type { DecoderModel } from '../types.ts';
+import { scoreIn } from './choice.ts';
 import type { BoundRun } from './decoder-program.ts';
 import type { DeviceCache } from './kv-cache.ts';
 import { checkIds } from './token-ids.ts';
+import type { ContinuationScore } from './types.ts';
 
 /** Tokens scored at once; their logits are held together in the device's memory. */
 const scoredLength = 128;
 
 export interface ScoringParts {
-  config: LlamaConfig;
+  config: DecoderConfig;
   createCache(capacity: number): DeviceCache;
   bound(cache: DeviceCache, sequence: number, at: number[]): BoundRun;
   scorer(): Promise<Program>;
 }
 
-/** Logits, nll and perplexity of given tokens: the decoder run over a cache, every token's logits kept. */
-export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll' | 'perplexity'> {
+/** Logits, nll, perplexity and scores of given tokens: the decoder run over a cache, every token's logits kept. */
+export function scoring(
+  parts: ScoringParts,
+): Pick<DecoderModel, 'logits' | 'nll' | 'perplexity' | 'score' | 'logProbabilities'> {
   const { config } = parts;
 
-  /** Runs the sequence in chunks from an empty cache and shows each chunk's logits where they lie. */
+  /** Runs the sequence in chunks after the cache's first `from` tokens and shows each chunk's logits where they lie. */
   async function chunks(
     cache: DeviceCache,
     ids: readonly number[],
     see: (run: BoundRun, start: number) => Promise<void> | void,
     signal?: AbortSignal,
+    from = 0,
   ): Promise<void> {
-    cache.truncate(0, 0);
+    cache.truncate(0, from);
     const runs = new Map<number, BoundRun>();
     try {
       for (let start = 0; start < ids.length; start += scoredLength) {
@@ -104,6 +109,49 @@ export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll
     }
   };
 
+  const scoreContinuations: DecoderModel['score'] = async (prompt, continuations, { top = 0, signal } = {}) => {
+    if (!Number.isInteger(top) || top < 0) throw new Error(`top must be a whole number of at least 0; got ${top}.`);
+    checkIds(prompt, config.vocabulary, 1);
+    const longest = Math.max(0, ...continuations.map(({ length }) => length));
+    for (const ids of continuations) checkIds(ids, config.vocabulary, 1);
+    if (prompt.length + longest > config.contextLength) {
+      throw new Error(
+        `The prompt has ${prompt.length} tokens and the longest continuation ${longest}; the model's context holds ${config.contextLength}.`,
+      );
+    }
+    const cache = parts.createCache(prompt.length + longest);
+    try {
+      let first = new Float32Array(0);
+      const { vocabulary } = config;
+      const seeLast = (run: BoundRun) => {
+        first = run.logits.read((run.sequence - 1) * vocabulary, vocabulary) as Float32Array<ArrayBuffer>;
+      };
+      await chunks(cache, prompt, seeLast, signal);
+      const scores: ContinuationScore[] = [];
+      for (const ids of continuations) {
+        const tokens = [{ id: ids[0]!, ...scoreIn(first, ids[0]!, top) }];
+        const see = (run: BoundRun, start: number) => {
+          for (let i = 0; i < run.sequence; i++) {
+            const id = ids[start + i + 1]!;
+            tokens.push({ id, ...scoreIn(run.logits.read(i * vocabulary, vocabulary) as Float32Array, id, top) });
+          }
+        };
+        // The last token predicts nothing that is asked for.
+        await chunks(cache, ids.slice(0, -1), see, signal, prompt.length);
+        scores.push({ logProbability: tokens.reduce((sum, token) => sum + token.logProbability, 0), tokens });
+      }
+      return scores;
+    } finally {
+      cache.release();
+    }
+  };
+
+  const logProbabilities: DecoderModel['logProbabilities'] = async (ids, options) => {
+    check(ids, 2);
+    const [scored] = await scoreContinuations(ids.slice(0, 1), [ids.slice(1)], options);
+    return scored!.tokens;
+  };
+
   const perplexity: DecoderModel['perplexity'] = async (
     ids,
     { window = Math.min(512, config.contextLength), signal, onProgress } = {},
@@ -125,5 +173,5 @@ export function scoring(parts: ScoringParts): Pick<DecoderModel, 'logits' | 'nll
     return { perplexity: perplexityOf(scores), tokens: scores.length, window };
   };
 
-  return { logits, nll, perplexity };
+  return { logits, nll, perplexity, score: scoreContinuations, logProbabilities };
 }

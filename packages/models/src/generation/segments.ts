@@ -1,5 +1,5 @@
 import type { HostTensor } from '@working-papers/runtime';
-import type { DenseInput } from '../types.ts';
+import type { DenseInput } from './types.ts';
 
 /** Programs for segments are compiled for one of these numbers of them, the least that suffices. */
 export const segmentCounts = [16, 64, 256] as const;

@@ -1,13 +1,12 @@
 /** What a model is, from its headers, configuration and tokenizer: no weights are read, nothing is compiled. */
-import { bertConfig, isBert } from '../architectures/bert-config.ts';
-import { isLlama, llamaConfig } from '../architectures/llama-config.ts';
+import { architectureOf } from '../architectures/index.ts';
 import { openHeaders } from '../formats/node/open-checkpoint.ts';
-import type { Checkpoint, ModelConfig } from '../formats/types.ts';
+import type { Checkpoint } from '../formats/types.ts';
 import { createTokenizer } from '../tokenizers/index.ts';
-import type { TokenizerFiles } from '../tokenizers/types.ts';
+import type { ModelKind } from '../types.ts';
 
 export interface InspectedModel {
-  kind: 'decoder' | 'encoder';
+  kind: ModelKind;
   /** `model_type` of its configuration. */
   type: string;
   /** Bytes of the weight files. */
@@ -27,36 +26,35 @@ export interface InspectedModel {
  */
 export async function inspectModel(path: string, name = path): Promise<InspectedModel> {
   const checkpoint = await openHeaders(path);
-  const { config, tokenizer } = checkRunnable(checkpoint, name);
-  createTokenizer(tokenizer);
-  const decoder = isLlama(config);
-  const { contextLength } = decoder ? llamaConfig(config) : bertConfig(config);
+  const { config, tokenizer } = checkpoint;
+  checkArchitecture(checkpoint, name);
+  const architecture = architectureOf(config);
+  if (architecture.kind !== 'image-encoder') {
+    if (!tokenizer) throw new Error(`${name} carries no tokenizer, so no text can be given to it.`);
+    createTokenizer(tokenizer);
+  }
+  const { layers, hidden, vocabulary, contextLength } = architecture.facts(config);
   return {
-    kind: decoder ? 'decoder' : 'encoder',
+    kind: architecture.kind,
     type: config.model_type,
     bytes: checkpoint.bytes,
     parameters: parametersOf(checkpoint),
-    layers: config.num_hidden_layers,
-    hidden: config.hidden_size,
-    vocabulary: config.vocab_size,
+    layers,
+    hidden,
+    vocabulary,
     contextLength,
   };
 }
 
-/** Configuration and tokenizer of a checkpoint that can be run; throws a sentence that begins with `name` otherwise. */
-export function checkRunnable(
-  { config, tokenizer }: Pick<Checkpoint, 'config' | 'tokenizer'>,
-  name: string,
-): { config: ModelConfig; tokenizer: TokenizerFiles } {
-  if (!isLlama(config) && !isBert(config)) {
-    throw new Error(
-      `${name} is a model of type '${config.model_type}'; Llama-type decoders (llama, mistral, qwen2) and BERT-type encoders (bert) can be run.`,
-    );
+/** Throws a sentence that begins with `name` where the architecture of a checkpoint is not built. */
+export function checkArchitecture({ config }: Pick<Checkpoint, 'config'>, name: string): void {
+  try {
+    architectureOf(config).facts(config);
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
   }
-  if (!tokenizer) throw new Error(`${name} carries no tokenizer, so no text can be given to it.`);
-  return { config, tokenizer };
 }
 
-/** Numbers in all tensors. */
+/** Numbers in all tensors; one that has two names counts once. */
 export const parametersOf = ({ tensors }: Pick<Checkpoint, 'tensors'>): number =>
-  [...tensors.values()].reduce((sum, { count }) => sum + count, 0);
+  [...tensors.values()].reduce((sum, { count, alias }) => sum + (alias === undefined ? count : 0), 0);

@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
-import { isLlama } from '../architectures/llama-config.ts';
-import type { LlamaParts } from '../architectures/parts.ts';
+import { checkParts } from '../architectures/combinations.ts';
+import { architectureOf } from '../architectures/index.ts';
+import type { DecoderParts } from '../architectures/parts.ts';
 import { createEncoder } from '../embedding/encoder.ts';
+import { isBlockType } from '../formats/element-types.ts';
 import { openCheckpoint } from '../formats/node/open-checkpoint.ts';
 import type { Checkpoint } from '../formats/types.ts';
 import { createDecoder } from '../generation/decoder.ts';
+import { createSeq2Seq } from '../generation/seq2seq/model.ts';
+import { preprocessingOf } from '../images/preprocessor-config.ts';
 import type { ModelFacts } from '../model-facts.ts';
 import { resolveReference } from '../references/node/resolve.ts';
-import { createTokenizer } from '../tokenizers/index.ts';
-import type { Model, OpenOptions, Weights } from '../types.ts';
-import { weightSource } from '../weights/weight-source.ts';
-import { checkRunnable, parametersOf } from './inspect-model.ts';
+import { defaultCacheFolder } from '../references/node/settings.ts';
+import { createTokenizer, missingTokenizer } from '../tokenizers/index.ts';
+import type { Model, OpenOptions, UnroundedWeights } from '../types.ts';
+import { createDualEncoder } from '../vision/dual-encoder.ts';
+import { createImageEncoder } from '../vision/image-encoder.ts';
+import { keepsEightBits, weightSource } from '../weights/weight-source.ts';
+import { checkArchitecture, parametersOf } from './inspect-model.ts';
+import { RoundedPrompts, unroundedWeights } from './rounded-prompts.ts';
 
 export interface OpenModelOptions extends OpenOptions {
   /** Default: one made for this model and closed with it. */
@@ -43,16 +51,21 @@ export async function openModel(reference: string, options: OpenModelOptions = {
   const checkpoint = await openCheckpoint(found.path, { signal, onProgress });
   let runtime: Runtime | undefined;
   try {
-    const { config } = checkpoint;
-    const { tokenizer } = checkRunnable(checkpoint, found.reference);
+    const { config, tokenizer } = checkpoint;
+    checkArchitecture(checkpoint, found.reference);
+    checkParts(architectureOf(config).kind, options.parts);
     const weights = options.weights ?? preferredWeights(checkpoint);
-    const graphWeights = weightSource(checkpoint.tensors, weights);
-    runtime = options.runtime ?? createRuntime(threads === undefined ? {} : { threads });
-    const own = options.runtime ? undefined : runtime;
+    const graphWeights = weightSource(
+      checkpoint.tensors,
+      weights === 'int8' ? unroundedWeights(config, preferredWeights(checkpoint)) : weights,
+    );
+    // A model's graphs have most of their weights in common.
+    const within = (options.runtime ?? createRuntime(threads === undefined ? {} : { threads })).sharing();
+    runtime = within;
     const notes = found.note ? [found.note] : [];
     if (
       weights === 'q8' &&
-      [...checkpoint.tensors.values()].some(({ type, shape }) => shape.length === 2 && type !== 'Q8_0')
+      [...checkpoint.tensors.values()].some(({ type, shape }) => shape.length === 2 && !keepsEightBits(type))
     ) {
       notes.push('Weights were requantised to 8-bit blocks of 32; the file holds others.');
     }
@@ -61,35 +74,68 @@ export async function openModel(reference: string, options: OpenModelOptions = {
       revision: found.revision,
       sha256: hashOf(checkpoint),
       config,
-      tokenizer: createTokenizer(tokenizer),
+      tokenizer: tokenizer ? createTokenizer(tokenizer) : missingTokenizer(found.reference, config),
       weights,
       parameterBytes: 0,
       parameters: parametersOf(checkpoint),
       graphWeights,
       runtime,
       notes,
-      close: () => own?.close(),
+      close: () => within.close(),
     };
     onProgress?.({ phase: 'compile', done: 0, total: 1, message: `Compiling ${found.reference} (${weights})` });
-    const shared = { threads: own ? undefined : threads, signal };
-    const model: Model = isLlama(config)
-      ? await createDecoder(facts, { ...shared, parts: namedParts(options) })
-      : await createEncoder(facts, {
-          ...shared,
-          pooling: checkpoint.pooling ?? 'mean',
-          maxSequenceLength: checkpoint.maxSequenceLength,
-        });
+    const shared = { threads: options.runtime ? threads : undefined, signal };
+    const cacheFolder = options.cacheFolder ?? defaultCacheFolder();
+    const rounded =
+      weights === 'int8' ? new RoundedPrompts(facts, checkpoint, { ...shared, cacheFolder, onProgress }) : undefined;
+    const given: ModelFacts = rounded
+      ? {
+          ...facts,
+          prompt: (steps) => rounded.prompt(steps),
+          close: () => {
+            rounded.release();
+            facts.close();
+          },
+        }
+      : facts;
+    const model = await create(given, checkpoint, { ...shared, parts: namedParts(options) });
+    if (rounded) {
+      notes.push(
+        await rounded.prove(model).catch((error) => {
+          model.close();
+          throw error;
+        }),
+      );
+    }
     onProgress?.({ phase: 'compile', done: 1, total: 1, message: `${found.reference} is ready` });
-    return { ...model, parameterBytes: graphWeights.bytes };
+    return { ...model, parameterBytes: graphWeights.bytes + (rounded?.bytes ?? 0) };
   } catch (error) {
-    if (!options.runtime) runtime?.close();
+    runtime?.close();
     throw error;
   }
 }
 
-/** The file's own blocks where it has 4-bit ones, 32-bit floats otherwise. */
-function preferredWeights(checkpoint: Checkpoint): Weights {
-  return [...checkpoint.tensors.values()].some(({ type }) => type === 'Q4_0' || type === 'Q4_1') ? 'q4' : 'fp32';
+/** The model of the architecture's kind. */
+async function create(
+  facts: ModelFacts,
+  { pooling, maxSequenceLength, preprocessor }: Checkpoint,
+  {
+    parts,
+    ...shared
+  }: { threads?: number | undefined; signal?: AbortSignal | undefined; parts: Partial<DecoderParts> | undefined },
+): Promise<Model> {
+  const { kind } = architectureOf(facts.config);
+  if (kind === 'decoder') return createDecoder(facts, { ...shared, parts });
+  if (kind === 'encoder') return createEncoder(facts, { ...shared, pooling: pooling ?? 'mean', maxSequenceLength });
+  const seeing = { ...shared, preprocessing: preprocessingOf(preprocessor, facts.config) };
+  if (kind === 'image-encoder') return createImageEncoder(facts, seeing);
+  if (kind === 'dual-encoder') return createDualEncoder(facts, seeing);
+  return createSeq2Seq(facts, { ...shared, parts });
+}
+
+/** The file's own blocks where it has any, 32-bit floats otherwise. */
+function preferredWeights(checkpoint: Checkpoint): UnroundedWeights {
+  return [...checkpoint.tensors.values()].some(({ type }) => isBlockType(type)) ? 'q4' : 'fp32';
 }
 
 function hashOf({ files }: Checkpoint): string {
@@ -99,7 +145,7 @@ function hashOf({ files }: Checkpoint): string {
   return hash.digest('hex');
 }
 
-function namedParts({ parts, partsByName }: OpenModelOptions): Partial<LlamaParts> | undefined {
+function namedParts({ parts, partsByName }: OpenModelOptions): Partial<DecoderParts> | undefined {
   if (!parts || Object.keys(parts).length === 0) return undefined;
   const chosen: Record<string, unknown> = {};
   for (const [kind, name] of Object.entries(parts)) {
@@ -112,5 +158,5 @@ function namedParts({ parts, partsByName }: OpenModelOptions): Partial<LlamaPart
     }
     chosen[kind] = part;
   }
-  return chosen as Partial<LlamaParts>;
+  return chosen as Partial<DecoderParts>;
 }

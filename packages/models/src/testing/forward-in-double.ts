@@ -3,7 +3,10 @@ import type { ModelConfig, WeightTensor } from '../formats/types.ts';
 import { valuesOf } from './random-checkpoint.ts';
 
 type Matrix = number[][];
-type Sees = (query: number, key: number) => boolean;
+/** By places of the text, layer and key head. */
+type Sees = (query: number, key: number, layer: number, head: number) => boolean;
+/** How far apart a query and a key are held to be. */
+type Distance = (query: number, key: number, layer: number, head: number) => number;
 
 const times = (x: Matrix, weight: Float32Array, rows: number): Matrix =>
   x.map((row) =>
@@ -16,16 +19,26 @@ const times = (x: Matrix, weight: Float32Array, rows: number): Matrix =>
 const plus = (x: Matrix, bias: ArrayLike<number>): Matrix => x.map((row) => row.map((value, i) => value + bias[i]!));
 const sum = (a: Matrix, b: Matrix): Matrix => a.map((row, r) => row.map((value, i) => value + b[r]![i]!));
 
-function attend(q: Matrix, k: Matrix, v: Matrix, heads: number, kvHeads: number, sees: Sees): Matrix {
+function attend(
+  q: Matrix,
+  k: Matrix,
+  v: Matrix,
+  { heads, kvHeads, layer, sees }: { heads: number; kvHeads: number; layer: number; sees: Sees },
+  turned?: { distance: Distance; theta: number },
+): Matrix {
   const width = q[0]!.length / heads;
   return q.map((query, i) => {
     const out: number[] = [];
     for (let head = 0; head < heads; head++) {
-      const kv = Math.floor((head * kvHeads) / heads) * width;
+      const kvHead = Math.floor((head * kvHeads) / heads);
+      const kv = kvHead * width;
+      const own = query.slice(head * width, (head + 1) * width);
       const scores = k.map((key, j) => {
-        if (!sees(i, j)) return Number.NEGATIVE_INFINITY;
+        if (!sees(i, j, layer, kvHead)) return Number.NEGATIVE_INFINITY;
+        // Only the distance counts: the query turned by it meets the key as it is.
+        const [at] = turned ? rotate([own], [turned.distance(i, j, layer, kvHead)], 1, turned.theta) : [own];
         let dot = 0;
-        for (let d = 0; d < width; d++) dot += query[head * width + d]! * key[kv + d]!;
+        for (let d = 0; d < width; d++) dot += at![d]! * key[kv + d]!;
         return dot / Math.sqrt(width);
       });
       const top = Math.max(...scores);
@@ -62,7 +75,15 @@ export function llamaInDouble(
   config: ModelConfig,
   tensors: ReadonlyMap<string, WeightTensor>,
   ids: readonly number[],
-  { positions = ids.map((_, i) => i), sees = (query, key) => key <= query }: { positions?: number[]; sees?: Sees } = {},
+  {
+    positions = ids.map((_, i) => i),
+    sees = (query, key) => key <= query,
+    distance,
+  }: {
+    positions?: number[];
+    sees?: Sees /** In place of that of the positions; keys are then given unrotated. */;
+    distance?: Distance;
+  } = {},
 ): LlamaForward {
   const w = (name: string) => valuesOf(tensors, name);
   const { hidden_size: hidden, num_attention_heads: heads } = config;
@@ -84,12 +105,15 @@ export function llamaInDouble(
       return tensors.has(`${p}.self_attn.${name}_proj.bias`) ? plus(y, w(`${p}.self_attn.${name}_proj.bias`)) : y;
     };
     const h = norm(x, w(`${p}.input_layernorm.weight`));
-    const q = rotate(project(h, 'q', heads * width), positions, heads, config.rope_theta!);
-    const k = rotate(project(h, 'k', kvHeads * width), positions, kvHeads, config.rope_theta!);
+    const theta = config.rope_theta!;
+    const turn = (x: Matrix, count: number) => (distance ? x : rotate(x, positions, count, theta));
+    const q = turn(project(h, 'q', heads * width), heads);
+    const k = turn(project(h, 'k', kvHeads * width), kvHeads);
     const v = project(h, 'v', kvHeads * width);
     keys.push(k);
     values.push(v);
-    x = sum(x, project(attend(q, k, v, heads, kvHeads, sees), 'o', hidden));
+    const attended = attend(q, k, v, { heads, kvHeads, layer, sees }, distance && { distance, theta });
+    x = sum(x, project(attended, 'o', hidden));
     const m = norm(x, w(`${p}.post_attention_layernorm.weight`));
     const gate = times(m, w(`${p}.mlp.gate_proj.weight`), config.intermediate_size);
     const up = times(m, w(`${p}.mlp.up_proj.weight`), config.intermediate_size);
@@ -146,7 +170,7 @@ export function bertInDouble(
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const p = `encoder.layer.${layer}`;
     const [q, k, v] = ['query', 'key', 'value'].map((name) => linear(x, `${p}.attention.self.${name}`, hidden));
-    const attended = attend(q!, k!, v!, heads, heads, sees);
+    const attended = attend(q!, k!, v!, { heads, kvHeads: heads, layer, sees });
     x = norm(sum(x, linear(attended, `${p}.attention.output.dense`, hidden)), `${p}.attention.output.LayerNorm`);
     const inner = linear(x, `${p}.intermediate.dense`, config.intermediate_size).map((line) =>
       line.map((value) => 0.5 * value * (1 + erf(value / Math.SQRT2))),

@@ -92,6 +92,25 @@ export function randomLlama(config: ModelConfig, seed = 1): Map<string, WeightTe
   return randomWeights(shapes, seed);
 }
 
+/**
+ * The checkpoint of generation/fixtures/make-reference.py: weights in the order of their names, drawn by a linear congruential
+ * generator.
+ */
+export function congruentialLlama(config: ModelConfig, seed: number): Map<string, WeightTensor> {
+  let state = seed;
+  const entries = [...randomLlama(config)].sort(([one], [other]) => (one < other ? -1 : 1));
+  return new Map(
+    entries.map(([name, { shape, count }]) => {
+      const [spread, centre] = shape.length === 2 ? [2 / Math.sqrt(shape[1]!), 0] : [0.2, 1];
+      const values = Float32Array.from({ length: count }, () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return (state / 2 ** 31 - 1) * spread + centre;
+      });
+      return [name, weightOf(name, shape, values)];
+    }),
+  );
+}
+
 export function randomBert(config: ModelConfig, seed = 1): Map<string, WeightTensor> {
   const hidden = config.hidden_size;
   const shapes: Record<string, readonly number[]> = {

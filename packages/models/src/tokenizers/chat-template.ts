@@ -1,4 +1,5 @@
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
+import { strftime } from './strftime.ts';
 import type { ChatMessage } from './types.ts';
 
 /** A template comes with a model's files, so it may be hostile: bounds far above what the templates of real models need. */
@@ -26,22 +27,25 @@ interface Evaluation {
 const JinjaEvaluation = Interpreter as new (scope: Scope) => Evaluation;
 const JinjaScope = Environment as new () => Scope;
 
+/** What a template is given beside the special tokens: `messages`, `tools`, `add_generation_prompt` and the like. */
+export type TemplateVariables = { readonly messages: readonly ChatMessage[]; readonly [name: string]: unknown };
+
 /**
- * A chat template made ready: messages in, prompt out, by Hugging Face's jinja with the names that transformers gives
- * a template (`messages`, `add_generation_prompt`, the special tokens). Throws a sentence when the template does not
- * parse, refuses the messages or works without end.
+ * A chat template made ready: variables in, prompt out, by Hugging Face's jinja with the names that transformers gives
+ * a template. `now` is what `strftime_now` tells. Throws a sentence when the template does not parse, refuses the messages or works
+ * without end.
  */
 export function chatTemplate(
   source: string,
   specialTokens: Record<string, string>,
-): (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string {
+): (variables: TemplateVariables, now?: Date) => string {
   let template: Template | undefined;
-  return (messages, addGenerationPrompt) => {
+  return (variables, now = new Date()) => {
     try {
       template ??= parse(source);
-      const given = { ...specialTokens, messages: [...messages], add_generation_prompt: addGenerationPrompt };
-      const most = templateLimits.characters + 8 * charactersOf(messages);
-      return String(new BoundedEvaluation(scopeOf(given), most).run(template.parsed).value);
+      const most = templateLimits.characters + 8 * charactersOf(variables);
+      const scope = scopeOf({ ...specialTokens, ...variables }, now);
+      return String(new BoundedEvaluation(scope, most).run(template.parsed).value);
     } catch (error) {
       const why = (error as Error).message.slice(0, 300).replace(/\.$/, '');
       throw new Error(`The model's chat template could not be applied (${why}).`, { cause: error });
@@ -93,7 +97,7 @@ class BoundedEvaluation extends JinjaEvaluation {
 }
 
 /** Jinja's global names, as the library sets them for its own `Template.render`, and what is given. */
-function scopeOf(given: Record<string, unknown>): Scope {
+function scopeOf(given: Record<string, unknown>, now: Date): Scope {
   const scope = new JinjaScope();
   const globals = {
     true: true,
@@ -106,7 +110,7 @@ function scopeOf(given: Record<string, unknown>): Scope {
       throw new Error(message);
     },
     range: boundedRange,
-    strftime_now: (format: string) => new Template('{{ strftime_now(format) }}').render({ format }),
+    strftime_now: (format: string) => strftime(now, format),
   };
   for (const [name, value] of Object.entries({ ...globals, ...given })) scope.set(name, value);
   return scope;
@@ -121,7 +125,7 @@ function boundedRange(...bounds: number[]): number[] {
   return Array.from({ length }, (_, i) => start! + i * step!);
 }
 
-/** Characters of everything the messages say. */
-function charactersOf(messages: readonly ChatMessage[]): number {
-  return JSON.stringify(messages).length;
+/** Characters of everything that is given. */
+function charactersOf(variables: TemplateVariables): number {
+  return JSON.stringify(variables).length;
 }

@@ -1,2 +1,12 @@
+export { missingTokenizer } from './missing.ts';
 export { createTokenizer } from './tokenizer.ts';
-export type { ChatMessage, DecodeStream, Encoded, EncodeOptions, Tokenizer, TokenizerFiles } from './types.ts';
+export type {
+  ChatMessage,
+  ChatOptions,
+  DecodeStream,
+  Encoded,
+  EncodeOptions,
+  Tokenizer,
+  TokenizerFiles,
+  TruncationStrategy,
+} from './types.ts';

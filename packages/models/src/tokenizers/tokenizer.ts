@@ -1,118 +1,120 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { chatTemplate } from './chat-template.ts';
+import { addedTokensOf } from './added-tokens.ts';
+import { bytesOfToken } from './byte-level.ts';
+import { createChat } from './chat.ts';
 import { byteLevelStream, windowStream } from './decode-stream.ts';
-import { withUnicodeDigits } from './digits.ts';
-import type { Encoded, EncodeOptions, Tokenizer, TokenizerFiles } from './types.ts';
+import { createDecoder } from './decoder.ts';
+import { createEncoder } from './encoder.ts';
+import { type Fields, isFields, stepsOf } from './fields.ts';
+import { bounded } from './steps/bounded.ts';
+import { hasUnknownPattern } from './steps/pattern.ts';
+import type { Tokenizer, TokenizerFiles } from './types.ts';
+import { vocabularyOf } from './vocabularies/index.ts';
 
 /**
  * A tokenizer from its files. Truncation and padding written in tokenizer.json are off: a caller's `maxLength`, else
  * `files.maxLength`, is what texts are cut to. Throws a sentence when the files make no tokenizer.
  */
 export function createTokenizer(files: TokenizerFiles): Tokenizer {
+  return attempt('The tokenizer files make no tokenizer', () => {
+    const watched = needsClock(files.tokenizer);
+    const run: Run = watched ? bounded : (work) => work();
+    return run(() => build(files, run), 0);
+  });
+}
+
+/** Runs work on a text of so many characters. */
+type Run = <T>(work: () => T, characters: number) => T;
+
+const needsClock = ({ normalizer, pre_tokenizer: preTokenizer, decoder }: TokenizerFiles['tokenizer']): boolean =>
+  hasUnknownPattern([
+    ...stepsOf(normalizer, 'normalizers', 'normalizer'),
+    ...stepsOf(preTokenizer, 'pretokenizers', 'pre-tokenizer'),
+    ...stepsOf(decoder, 'decoders', 'decoder'),
+  ]);
+
+function build(files: TokenizerFiles, run: Run): Tokenizer {
+  const { tokenizer } = files;
   const config = files.config ?? {};
   const special = specialTokens(config);
-  const inner = createInner(files);
-  const isByteLevel = hasByteLevelDecoder(files.tokenizer.decoder);
-  const cleans = config.clean_up_tokenization_spaces === true;
-  const added = inner.get_added_tokens_decoder();
-  const addedTexts = new Set([...added.values()].map((token) => token.content));
-  const skipped = new Set([...added.values()].filter((token) => token.special).map((token) => token.content));
-  const idOf = (token: string | undefined) => (token === undefined ? undefined : inner.token_to_id(token));
-  const eosIds = [...new Set([idOf(special.eos_token), ...(files.eosIds ?? [])].filter((id) => id !== undefined))];
+  const vocabulary = vocabularyOf(tokenizer.model);
+  const added = addedTokensOf(tokenizer);
+  const ids = new Map(added.map((token) => [token.content, token.id]));
+  const tokens = new Map<number, string>();
+  for (const [token, id] of vocabulary.idOf) tokens.set(id, token);
+  for (const { id, content } of added) tokens.set(id, content);
+  const isSpecial = new Set(added.filter((token) => token.special).map((token) => token.content));
+  const tokenId = (token: string) => ids.get(token) ?? vocabulary.idOf.get(token);
+  const idOf = (token: string | undefined) => (token === undefined ? undefined : tokenId(token));
+  const encode = createEncoder(tokenizer, vocabulary, added, (id) => tokens.get(id), files.maxLength);
+  const toText = createDecoder(tokenizer, added, config.clean_up_tokenization_spaces === true);
+  const decode: Tokenizer['decode'] = (given, { skipSpecialTokens = false } = {}) => {
+    const known = given.map((id) => tokens.get(id)).filter((token) => token !== undefined);
+    const shown = skipSpecialTokens ? known.filter((token) => !isSpecial.has(token)) : known;
+    return shown.length === 0
+      ? ''
+      : attempt("The model's tokenizer cannot decode", () => run(() => toText(shown), shown.length));
+  };
   const bosId = idOf(special.bos_token);
   const padId = idOf(special.pad_token);
-  const source = files.chatTemplate ?? (typeof config.chat_template === 'string' ? config.chat_template : undefined);
-  const render = source === undefined ? undefined : chatTemplate(source, special);
-  const decode: Tokenizer['decode'] = (ids, options = {}) => {
-    const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
-    if (known.length === 0) return '';
-    const skip = { skip_special_tokens: options.skipSpecialTokens ?? false, clean_up_tokenization_spaces: cleans };
-    return attempt("The model's tokenizer cannot decode", () => inner.decode(known, skip));
-  };
+  const model = isFields(tokenizer.model) ? tokenizer.model : {};
+  const unkId = idOf(special.unk_token) ?? unknownOf(model, idOf);
+  const maskId = idOf(special.mask_token ?? ['[MASK]', '<mask>'].find((token) => isSpecial.has(token)));
+  const subwordPrefix = model.continuing_subword_prefix;
+  const chat = createChat(files, special);
+  const byteLevel = isByteLevel(tokenizer.decoder);
   return {
-    vocabularySize: [...added.keys()].reduce((size, id) => Math.max(size, id + 1), inner.get_vocab().size),
+    vocabularySize: largest(tokens.keys()) + 1,
     ...(bosId === undefined ? {} : { bosId }),
     ...(padId === undefined ? {} : { padId }),
-    ...(source === undefined ? {} : { chatTemplate: source }),
-    eosIds,
-    tokenId: (token) => inner.token_to_id(token),
-    encode: (text, options = {}) => encode(inner, text, options, files.maxLength),
+    ...(maskId === undefined ? {} : { maskId }),
+    ...(unkId === undefined ? {} : { unkId }),
+    ...(typeof subwordPrefix === 'string' && subwordPrefix !== '' ? { subwordPrefix } : {}),
+    ...(chat.source === undefined ? {} : { chatTemplate: chat.source }),
+    eosIds: [...new Set([idOf(special.eos_token), ...(files.eosIds ?? [])].filter((id) => id !== undefined))],
+    tokenId,
+    token: (id) => tokens.get(id),
+    bytesOf(id) {
+      const token = tokens.get(id);
+      if (token === undefined || isSpecial.has(token)) return undefined;
+      if (ids.has(token)) return new TextEncoder().encode(token);
+      if (byteLevel) return bytesOfToken(token);
+      // SentencePiece: a byte that no other token has, or text with a mark for the space.
+      const byte = /^<0x([0-9A-F]{2})>$/.exec(token);
+      return byte
+        ? Uint8Array.of(Number.parseInt(byte[1]!, 16))
+        : new TextEncoder().encode(token.replaceAll('\u2581', ' '));
+    },
+    encode: (text, options = {}) =>
+      attempt("The model's tokenizer cannot encode the text", () => run(() => encode(text, options), text.length)),
     decode,
     decodeStream(options = {}) {
       const skips = options.skipSpecialTokens ?? false;
-      if (!isByteLevel) return windowStream((ids) => decode(ids, options));
+      if (!byteLevel) return windowStream((given) => decode(given, options));
       return byteLevelStream(
-        (id) => inner.id_to_token(id),
-        (token) => addedTexts.has(token),
-        (token) => skips && skipped.has(token),
+        (id) => tokens.get(id),
+        (token) => ids.has(token),
+        (token) => skips && isSpecial.has(token),
       );
     },
-    applyChatTemplate(messages, options = {}) {
-      if (!render) throw new Error('This model has no chat template; give it plain text (raw) instead of messages.');
-      return render(messages, options.addGenerationPrompt ?? true);
-    },
+    applyChatTemplate: chat.apply,
   };
 }
 
-function createInner(files: TokenizerFiles): HuggingFaceTokenizer {
-  const tokenizer = {
-    added_tokens: [],
-    ...files.tokenizer,
-    pre_tokenizer: withUnicodeDigits(files.tokenizer.pre_tokenizer),
-    truncation: null,
-    padding: null,
-  };
-  return attempt(
-    'The tokenizer files make no tokenizer',
-    () => new HuggingFaceTokenizer(tokenizer, files.config ?? {}),
-  );
-}
-
-/** The library says what went wrong in its own terms; the sentence says with what. */
+/** What went wrong inside, with what it was done to; a sentence of ours is left as it is. */
 function attempt<T>(what: string, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    const why = (error as Error).message.slice(0, 300).replace(/\.$/, '');
-    throw new Error(`${what} (${why}).`, { cause: error });
+    const { message } = error as Error;
+    if (error instanceof RangeError && message.endsWith('.')) throw error;
+    throw new Error(`${what} (${message.slice(0, 300).replace(/\.$/, '')}).`, { cause: error });
   }
 }
 
-/** Ids of a text; cut so that what the post-processor adds still fits. */
-function encode(inner: HuggingFaceTokenizer, text: string, options: EncodeOptions, defaultLimit?: number): Encoded {
-  const addSpecial = options.addSpecialTokens ?? true;
-  const limit = options.maxLength ?? defaultLimit;
-  const all = idsOf(inner, text, addSpecial);
-  if (limit === undefined || all.length <= limit) return { ids: all, truncated: false };
-  const plain = addSpecial ? idsOf(inner, text, false) : all;
-  const room = limit - (all.length - plain.length);
-  if (room < 0) {
-    throw new RangeError(
-      `A limit of ${limit} tokens has no room for the ${all.length - plain.length} tokens that the model adds to every text.`,
-    );
-  }
-  const before = placeOf(plain, all);
-  return {
-    ids: [...all.slice(0, before), ...plain.slice(0, room), ...all.slice(before + plain.length)],
-    truncated: true,
-  };
-}
-
-function idsOf(inner: HuggingFaceTokenizer, text: string, addSpecial: boolean): number[] {
-  return attempt("The model's tokenizer cannot encode the text", () => {
-    const { ids } = inner.encode(text, { add_special_tokens: addSpecial });
-    const wrong = ids.find((id: number) => !Number.isInteger(id) || id < 0 || id >= 2 ** 31);
-    if (wrong !== undefined) throw new Error(`its vocabulary gives the id ${String(wrong)}`);
-    return ids;
-  });
-}
-
-/** Where `part` begins inside `whole`: how many tokens the post-processor put before the text. */
-function placeOf(part: readonly number[], whole: readonly number[]): number {
-  for (let start = 0; start + part.length <= whole.length; start++) {
-    if (part.every((id, i) => whole[start + i] === id)) return start;
-  }
-  throw new Error('The post-processor changes the tokens of the text, so it cannot be cut to a limit.');
+function largest(ids: Iterable<number>): number {
+  let most = -1;
+  for (const id of ids) most = Math.max(most, id);
+  return most;
 }
 
 /** Special tokens by their names in tokenizer_config.json, as texts. */
@@ -120,12 +122,19 @@ function specialTokens(config: Record<string, unknown>): Record<string, string> 
   const tokens: Record<string, string> = {};
   for (const name of ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']) {
     const value = config[name];
-    const content = typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
+    const content = isFields(value) ? value.content : value;
     if (typeof content === 'string') tokens[name] = content;
   }
   return tokens;
 }
 
-function hasByteLevelDecoder(decoder: unknown): boolean {
-  return (decoder as { type?: unknown } | null)?.type === 'ByteLevel';
+/** The unknown token as the vocabulary itself names it: by its text, or its id (Unigram). */
+function unknownOf(model: Fields, idOf: (token: string) => number | undefined): number | undefined {
+  if (typeof model.unk_token === 'string') return idOf(model.unk_token);
+  return typeof model.unk_id === 'number' ? model.unk_id : undefined;
+}
+
+function isByteLevel(decoder: unknown): boolean {
+  const steps = stepsOf(decoder, 'decoders', 'decoder');
+  return steps.length === 1 && steps[0]!.type === 'ByteLevel';
 }

@@ -1,80 +1,76 @@
 /**
- * From the blocks of a file to the operands of `MatMulNBits`, and back for nothing: a block of 32 weights stays the same
- * 32 numbers. Layouts: ggml's `block_q4_0`, `block_q4_1`, `block_q8_0` (ggml-quants.h) and ONNX Runtime's MatMulNBits.
+ * From the blocks of a file to the operands of `MatMulNBits`, without a second loss: a weight stays scale * number + offset with the
+ * same numbers and scales, in the order that ONNX Runtime's MatMulNBits takes.
  */
-import type { WeightType } from '../formats/types.ts';
+import { blockLayouts, blockSource, emptyBlock } from '../formats/block-layouts.ts';
+import type { BlockType } from '../formats/types.ts';
 
-/** Weights a block; the same in ggml and in what we give to MatMulNBits. */
+/** Weights a block of what is requantised here. */
 export const blockSize = 32;
 
-/** Operands of one `MatMulNBits` product with weights `[rows, columns]`. */
+/** Operands of one `MatMulNBits` product with weights `[rows, columns]`, in blocks of {@link Packing.blockSize}. */
 export interface PackedBlocks {
-  bits: 4 | 8;
-  /** `[rows, columns / 32, 16 or 32]`: 4-bit pairs, the even weight low; or bytes. Zero stands at 8 or 128. */
+  /** `[rows, blocks, bytes of a block]`: 4-bit pairs, the even weight low; or bytes. Zero stands at 8 or 128. */
   values: Uint8Array;
-  /** `[rows, columns / 32]` */
+  /** `[rows, blocks]` */
   scales: Float32Array;
-  /** `[rows, columns / 32]`: what each block adds to all its weights beside scale * (value - zero); Q4_1 only. */
+  /** `[rows, blocks]`: what each block adds to all its weights beside scale * (value - zero). */
   offsets?: Float32Array;
 }
 
-/** float16 bits to a number. */
-export function halfToNumber(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** How the blocks of a type are held for products. */
+export interface Packing {
+  bits: 4 | 8;
+  /** Weights a block. */
+  blockSize: number;
+  /** Whether blocks have {@link PackedBlocks.offsets}. */
+  offsets: boolean;
+  /** What is taken from a type's numbers so that they lie around zero; the offsets make up for it. */
+  middle: number;
 }
 
-/** Whether a type's blocks can be multiplied as they are. */
-export function isPackable(type: WeightType): type is 'Q4_0' | 'Q4_1' | 'Q8_0' {
-  return type === 'Q4_0' || type === 'Q4_1' || type === 'Q8_0';
+/**
+ * 4 bits where a type has at most 16 numbers, bytes otherwise. Types with a scale for 16 weights get bytes too, which the kernel
+ * multiplies no slower than 4-bit blocks of 16 (bench/blocks.mjs).
+ */
+export function packingOf(type: BlockType): Packing {
+  const { group, offsets, range } = blockLayouts[type];
+  const [least, greatest] = range;
+  const bits = group >= 32 && greatest - least < 16 && (offsets || least >= -8) ? 4 : 8;
+  return { bits, blockSize: group, offsets, middle: offsets ? Math.ceil((least + greatest) / 2) : 0 };
 }
 
-/** Rearranges `count` weights of a file's blocks; every weight keeps its exact value. */
-export function packBlocks(type: 'Q4_0' | 'Q4_1' | 'Q8_0', bytes: Uint8Array, count: number): PackedBlocks {
-  return type === 'Q8_0' ? packEightBit(bytes, count) : packFourBit(type, bytes, count);
-}
-
-function packFourBit(type: 'Q4_0' | 'Q4_1', bytes: Uint8Array, count: number): PackedBlocks {
-  const blocks = count / blockSize;
-  const header = type === 'Q4_1' ? 4 : 2;
-  const stride = header + 16;
-  const values = new Uint8Array(blocks * 16);
-  const scales = new Float32Array(blocks);
-  const offsets = type === 'Q4_1' ? new Float32Array(blocks) : undefined;
-  for (let block = 0; block < blocks; block++) {
-    const from = block * stride;
-    const scale = halfToNumber(bytes[from]! | (bytes[from + 1]! << 8));
-    scales[block] = scale;
-    // Q4_1 is scale * value + minimum: the product takes scale * (value - 8), and minimum + 8 * scale remains.
-    if (offsets) offsets[block] = halfToNumber(bytes[from + 2]! | (bytes[from + 3]! << 8)) + 8 * scale;
-    const source = from + header;
-    const target = block * 16;
-    // ggml: weight i is the low half of byte i, weight 16 + i its high half. ONNX Runtime: neighbours share a byte.
-    for (let i = 0; i < 8; i++) {
-      const first = bytes[source + 2 * i]!;
-      const second = bytes[source + 2 * i + 1]!;
-      values[target + i] = (first & 15) | ((second & 15) << 4);
-      values[target + 8 + i] = (first >> 4) | (second & 0xf0);
-    }
+/** Rearranges `count` weights of a file's blocks; every weight keeps its value (with offsets: to a rounding of float32). */
+export function packBlocks(type: BlockType, bytes: Uint8Array, count: number): PackedBlocks {
+  const layout = blockLayouts[type];
+  const packing = packingOf(type);
+  const groups = layout.elements / layout.group;
+  const values = new Uint8Array((count * packing.bits) / 8);
+  const scales = new Float32Array(count / layout.group);
+  const offsets = packing.offsets ? new Float32Array(count / layout.group) : undefined;
+  const source = blockSource(bytes);
+  const block = emptyBlock(layout);
+  const up = (packing.bits === 4 ? 8 : 128) - packing.middle;
+  const pack = packing.bits === 4 ? packPairs : packBytes;
+  const stride = (layout.elements * packing.bits) / 8;
+  for (let index = 0, at = 0; at < bytes.length; index++, at += layout.bytes) {
+    layout.read(source, at, block);
+    pack(block.numbers, up, values, index * stride);
+    scales.set(block.scales, index * groups);
+    if (!offsets) continue;
+    for (let g = 0; g < groups; g++)
+      offsets[index * groups + g] = block.offsets[g]! + packing.middle * block.scales[g]!;
   }
-  return { bits: 4, values, scales, offsets };
+  return { values, scales, ...(offsets ? { offsets } : {}) };
 }
 
-function packEightBit(bytes: Uint8Array, count: number): PackedBlocks {
-  const blocks = count / blockSize;
-  const values = new Uint8Array(count);
-  const scales = new Float32Array(blocks);
-  for (let block = 0; block < blocks; block++) {
-    const from = block * 34;
-    scales[block] = halfToNumber(bytes[from]! | (bytes[from + 1]! << 8));
-    const target = block * blockSize;
-    for (let i = 0; i < blockSize; i++) values[target + i] = bytes[from + 2 + i]! ^ 128; // int8 to offset binary
-  }
-  return { bits: 8, values, scales };
+function packPairs(numbers: Int8Array, up: number, values: Uint8Array, to: number): void {
+  for (let i = 0, j = to; i < numbers.length; i += 2, j++)
+    values[j] = (numbers[i]! + up) | ((numbers[i + 1]! + up) << 4);
+}
+
+function packBytes(numbers: Int8Array, up: number, values: Uint8Array, to: number): void {
+  for (let i = 0; i < numbers.length; i++) values[to + i] = numbers[i]! + up;
 }
 
 /** Rounds weights to 8 bits in blocks of 32, symmetric: scale = largest magnitude / 127. */
@@ -91,5 +87,5 @@ export function quantiseEightBit(weights: Float32Array): PackedBlocks {
     const inverse = scale > 0 ? 1 / scale : 0;
     for (let i = 0; i < blockSize; i++) values[from + i] = Math.round(weights[from + i]! * inverse) + 128;
   }
-  return { bits: 8, values, scales };
+  return { values, scales };
 }

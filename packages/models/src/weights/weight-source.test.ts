@@ -1,11 +1,14 @@
-import { input } from '@working-papers/graph';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { add, input } from '@working-papers/graph';
 import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, describe, expect, test } from 'vitest';
-import { dequantise } from '../formats/index.ts';
-import type { WeightTensor } from '../formats/types.ts';
+import { blockLayouts, dequantise } from '../formats/index.ts';
+import { openCheckpoint } from '../formats/node/open-checkpoint.ts';
+import type { BlockType, WeightTensor } from '../formats/types.ts';
 import { seededUniform } from '../generation/sampling.ts';
 import { weightOf } from '../testing/random-checkpoint.ts';
-import { packBlocks, quantiseEightBit } from './blocks.ts';
+import { packBlocks, packingOf, quantiseEightBit } from './blocks.ts';
 import { weightSource } from './weight-source.ts';
 
 const runtime = createRuntime();
@@ -13,14 +16,38 @@ afterAll(() => runtime.close());
 const uniform = seededUniform(4);
 /** float16 bits of 2^-6 to 2^-5, as scales are. */
 const scaleBits = () => 0x2400 + Math.floor(uniform() * 1024);
+/** Where the float16 scale of a block stands, and its minimum. */
+const halves: Record<BlockType, [number] | [number, number]> = {
+  Q4_0: [0],
+  Q4_1: [0, 2],
+  Q5_0: [0],
+  Q5_1: [0, 2],
+  Q8_0: [0],
+  Q8_1: [0],
+  Q2_K: [80, 82],
+  Q3_K: [108],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+  Q8_K: [2],
+  IQ4_NL: [0],
+  IQ4_XS: [0],
+  TQ1_0: [52],
+  TQ2_0: [64],
+  MXFP4: [0],
+};
+const types = Object.keys(halves) as BlockType[];
 
-function blockTensor(name: string, type: 'Q4_0' | 'Q4_1' | 'Q8_0', rows: number, columns: number): WeightTensor {
-  const stride = { Q4_0: 18, Q4_1: 20, Q8_0: 34 }[type];
-  const bytes = new Uint8Array((rows * columns * stride) / 32).map(() => Math.floor(uniform() * 256));
+function blockTensor(name: string, type: BlockType, rows: number, columns: number): WeightTensor {
+  const { bytes: stride, elements } = blockLayouts[type];
+  const bytes = new Uint8Array((rows * columns * stride) / elements).map(() => Math.floor(uniform() * 256));
   const view = new DataView(bytes.buffer);
   for (let from = 0; from < bytes.length; from += stride) {
-    view.setUint16(from, scaleBits(), true);
-    if (type === 'Q4_1') view.setUint16(from + 2, 0x8000 | (scaleBits() + 2048), true);
+    const [scale, minimum] = halves[type];
+    if (type === 'MXFP4') bytes[from] = 120 + Math.floor(uniform() * 4);
+    else if (type === 'Q8_K') view.setFloat32(from, 0.01 + uniform() / 100, true);
+    else view.setUint16(from + scale, scaleBits(), true);
+    if (minimum !== undefined) view.setUint16(from + minimum, 0x8000 | (scaleBits() + 2048), true);
   }
   return {
     ...weightOf(name, [rows, columns], new Float32Array(rows * columns)),
@@ -31,7 +58,7 @@ function blockTensor(name: string, type: 'Q4_0' | 'Q4_1' | 'Q8_0', rows: number,
   };
 }
 
-const columns = 128;
+const columns = 512;
 const x = Float32Array.from({ length: 3 * columns }, () => uniform() * 2 - 1);
 const expectedProduct = (tensors: WeightTensor[]) =>
   [0, 1, 2].flatMap((row) =>
@@ -53,18 +80,23 @@ const relative = (a: ArrayLike<number>, b: readonly number[]) => {
   return Math.sqrt(error / size);
 };
 
-describe.each(['Q4_0', 'Q4_1', 'Q8_0'] as const)('%s', (type) => {
+describe.each(types)('%s', (type) => {
   const tensor = blockTensor('w', type, 8, columns);
   const other = blockTensor('v', type, 4, columns);
 
   test('packing keeps every weight exactly', () => {
     const values = dequantise(type, tensor.bytesSync(), tensor.count);
+    const { bits, blockSize } = packingOf(type);
     const packed = packBlocks(type, tensor.bytesSync(), tensor.count);
+    let largest = 0;
     for (let i = 0; i < tensor.count; i++) {
-      const block = i >> 5;
-      const stored = packed.bits === 4 ? ((packed.values[i >> 1]! >> (4 * (i & 1))) & 15) - 8 : packed.values[i]! - 128;
-      expect(stored * packed.scales[block]! + (packed.offsets?.[block] ?? 0)).toBeCloseTo(values[i]!, 6);
+      const block = Math.floor(i / blockSize);
+      const stored = bits === 4 ? ((packed.values[i >> 1]! >> (4 * (i & 1))) & 15) - 8 : packed.values[i]! - 128;
+      const value = Math.fround(stored * packed.scales[block]! + (packed.offsets?.[block] ?? 0));
+      largest = Math.max(largest, Math.abs(value - values[i]!) / Math.max(1, Math.abs(packed.offsets?.[block] ?? 0)));
     }
+    // An offset holds the minimum and a multiple of the scale in one float32; without one nothing is rounded.
+    expect(largest).toBeLessThanOrEqual(packed.offsets ? 2 ** -23 : 0);
   });
 
   test.each(['fp32', 'q4', 'q8'] as const)('products with %s weights, alone and fused', async (weights) => {
@@ -91,25 +123,23 @@ describe.each(['Q4_0', 'Q4_1', 'Q8_0'] as const)('%s', (type) => {
   });
 });
 
-test('an 8-bit table gives its rows exactly and is shared with a tied head', async () => {
-  const table = blockTensor('table', 'Q8_0', 50, columns);
-  const source = weightSource(
-    new Map([
-      ['table', table],
-      ['four', blockTensor('four', 'Q4_0', 1, 32)],
-    ]),
-    'q4',
-  );
+test.each(types)('a table of %s gives its rows exactly and is shared with a tied head', async (type) => {
+  const table = blockTensor('table', type, 50, columns);
+  const source = weightSource(new Map([['table', table]]), 'q4');
   const ids = input('ids', 'int64', ['rows', 'sequence']);
   const embedded = source.embedding(ids, 'table');
   const before = source.bytes;
-  const program = await runtime.compile({ embedded, head: source.linear(embedded, 'table') });
+  expect(before).toBeLessThanOrEqual(50 * columns * 1.5);
+  const head = source.linear(embedded, 'table');
+  const { offsets } = packingOf(type);
   expect(source.bytes).toBe(before);
+  const program = await runtime.compile({ embedded, head });
   const answer = await program.run({ ids: { dtype: 'int64', shape: [1, 2], data: BigInt64Array.of(7n, 49n) } });
-  const values = dequantise('Q8_0', table.bytesSync(), table.count);
-  expect(Array.from(answer.embedded!.data as Float32Array)).toEqual(
-    [7, 49].flatMap((id) => Array.from(values.subarray(id * columns, (id + 1) * columns))),
-  );
+  const values = dequantise(type, table.bytesSync(), table.count);
+  const expected = [7, 49].flatMap((id) => Array.from(values.subarray(id * columns, (id + 1) * columns)));
+  const rows = answer.embedded!.data as Float32Array;
+  if (offsets) expect(relative(rows, expected)).toBeLessThan(1e-6);
+  else expect(Array.from(rows, (value) => value + 0)).toEqual(expected.map((value) => value + 0));
 });
 
 test('floats become 8 bits within half a step', () => {
@@ -117,6 +147,32 @@ test('floats become 8 bits within half a step', () => {
   const { values: bytes, scales } = quantiseEightBit(values);
   for (let i = 0; i < 96; i++) {
     expect(Math.abs((bytes[i]! - 128) * scales[i >> 5]! - values[i]!)).toBeLessThanOrEqual(scales[i >> 5]! * 0.5001);
+  }
+});
+
+test('weights of every element type of a sharded checkpoint are floats where floats are asked for', async () => {
+  const folder = new URL('../../fixtures/safetensors/', import.meta.url);
+  const { values } = JSON.parse(await readFile(new URL('expected.json', folder), 'utf8')) as {
+    values: Record<string, number[]>;
+  };
+  const { tensors } = await openCheckpoint(fileURLToPath(folder));
+  expect([...tensors.values()].map(({ type }) => type).sort()).toEqual(Object.keys(values).sort());
+  const source = weightSource(tensors, 'fp32');
+  const row = Float32Array.from({ length: 32 }, () => uniform() - 0.5);
+  const x = input('x', 'float32', [1, 32]);
+  const program = await runtime.compile(
+    Object.fromEntries(
+      [...tensors.keys()].flatMap((name) => [
+        [`same ${name}`, add(source.get(name), 0)],
+        [`x ${name}`, source.linear(x, name)],
+      ]),
+    ),
+  );
+  const answer = await program.run({ x: { dtype: 'float32', shape: [1, 32], data: row } });
+  for (const [name, expected] of Object.entries(values)) {
+    expect([...(answer[`same ${name}`]!.data as Float32Array)], name).toEqual(expected);
+    const product = [0, 1, 2, 3].map((out) => row.reduce((sum, value, i) => sum + value * expected[out * 32 + i]!, 0));
+    expect(relative(answer[`x ${name}`]!.data as Float32Array, product), name).toBeLessThan(1e-6);
   }
 });
 
@@ -128,3 +184,28 @@ test('what a file cannot give is said', () => {
   expect(() => source.get('w', [32])).toThrow(/shape \[4, 32\]; the model needs \[32\]/);
   expect(() => source.linear(input('x', 'float32', ['rows', 64]), 'w')).toThrow(/does not multiply rows of 64/);
 });
+
+test.each([
+  ['fp32', 1e-5],
+  ['q8', 0.05],
+] as const)(
+  'a matrix that the checkpoint keeps as [in, out] is multiplied as %s, its bytes counted',
+  async (form, bound) => {
+    const [rows, columns] = [64, 96];
+    const values = Float32Array.from({ length: rows * columns }, () => uniform() * 2 - 1);
+    const weights = weightSource(new Map([['w', weightOf('w', [rows, columns], values)]]), form);
+    const x = Float32Array.from({ length: rows }, () => uniform() * 2 - 1);
+    const program = await runtime.compile({
+      y: weights.linear(input('x', 'float32', [1, rows]), 'w', undefined, { layout: 'in-out' }),
+    });
+    const { y } = await program.run({ x: { dtype: 'float32', shape: [1, rows], data: x } });
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (let row = 0; row < rows; row++) sum += x[row]! * values[row * columns + column]!;
+      expect(Math.abs((y!.data as Float32Array)[column]! - sum)).toBeLessThan(bound);
+    }
+    // 4 bytes a weight, or 1 and a scale for 32.
+    expect(weights.bytes).toBe(form === 'fp32' ? 4 * rows * columns : rows * columns + (4 * rows * columns) / 32);
+    program.release();
+  },
+);

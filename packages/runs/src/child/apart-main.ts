@@ -1,6 +1,8 @@
 /** The process of one function that runs apart: receives which, runs it, gives back its result and what memory it took. */
 import { loadApart } from '@working-papers/methods';
 import type { ApartContext } from '@working-papers/methods/contract';
+// Loaded before anything is measured, so that the engine's own code is not counted.
+import '@working-papers/models/node';
 import { residentBytes, watchPeak } from '@working-papers/runtime/processes';
 import { createContext } from './context.ts';
 import type { ApartRequest } from './messages.ts';

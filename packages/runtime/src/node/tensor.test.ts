@@ -52,6 +52,30 @@ describe('tensors', () => {
     expect(() => first.reshape([7])).toThrow('Shape [7] needs 28 bytes; the tensor of shape [3] has 24.');
   });
 
+  test('are seen in parts and copied to each other in place', () => {
+    const tensor = runtime.tensor(
+      'float32',
+      [3, 4],
+      Float32Array.from({ length: 12 }, (_, i) => i),
+    );
+    const last = tensor.reshape([1, 4], 8);
+    const middle = tensor.reshape([4], 4);
+    expect(last.read()).toEqual(Float32Array.of(8, 9, 10, 11));
+    last.copy(tensor, 1, 2, 2);
+    expect(tensor.read(8)).toEqual(Float32Array.of(8, 9, 1, 2));
+    expect(middle.reshape([4], 4).read()).toEqual(last.read());
+    tensor.release();
+    middle.copy(last, 0, 0, 4);
+    expect(middle.view()).toEqual(Float32Array.of(8, 9, 1, 2));
+    expect(() => last.reshape([2, 4])).toThrow('Shape [2, 4] needs 32 bytes; the tensor of shape [1, 4] has 16.');
+    expect(() => middle.reshape([4], 5)).toThrow('has 12 from element 5 on');
+    expect(() => middle.copy(last, 0, 1, 4)).toThrow('lie outside a tensor of 4 elements');
+    expect(() => middle.copy(middle, 0, 1, 3)).toThrow('overlap');
+    expect(() => middle.copy(runtime.tensor('int32', [4]), 0, 0, 4)).toThrow(
+      'A int32 tensor cannot be copied into float32.',
+    );
+  });
+
   test('refuse what does not fit, in sentences', () => {
     const tensor = runtime.tensor('float32', [2, 2]);
     expect(() => tensor.write(new Uint8Array(4))).toThrow('A float32 tensor holds a Float32Array; got Uint8Array.');

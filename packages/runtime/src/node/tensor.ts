@@ -3,7 +3,7 @@ import type { DeviceTensor } from '../index.ts';
 import { checkData, elementCount, elements, formatShape } from './element.ts';
 import type { Environment } from './environment.ts';
 import { created } from './library.ts';
-import { copyIn, copyOut, NativeMemory, viewOf } from './native.ts';
+import { copyBetween, copyIn, copyOut, NativeMemory, viewOf } from './native.ts';
 
 /** The largest tensor that may be viewed; a view is for what JavaScript touches at each step. */
 const largestView = 1 << 20;
@@ -20,6 +20,8 @@ export class NativeTensor implements DeviceTensor {
   readonly shape: readonly number[];
   readonly bytes: number;
   readonly memory: NativeMemory;
+  /** The first byte: where the memory begins, or further on for a part of another tensor. */
+  readonly pointer: bigint;
   /** The OrtValue. */
   readonly value: bigint;
   readonly #environment: Environment;
@@ -28,7 +30,13 @@ export class NativeTensor implements DeviceTensor {
   #released = false;
   #view: TensorData | undefined;
 
-  constructor(environment: Environment, dtype: DataType, shape: readonly number[], memory?: NativeMemory) {
+  constructor(
+    environment: Environment,
+    dtype: DataType,
+    shape: readonly number[],
+    memory?: NativeMemory,
+    pointer?: bigint,
+  ) {
     const element = elements[dtype];
     if (!element)
       throw new TypeError(`There is no element type "${dtype}"; choose one of ${Object.keys(elements).join(', ')}.`);
@@ -38,11 +46,12 @@ export class NativeTensor implements DeviceTensor {
     this.bytes = this.#count * element.bytes;
     this.#environment = environment;
     this.memory = memory?.retain() ?? new NativeMemory(this.bytes);
+    this.pointer = pointer ?? this.memory.pointer;
     const { api } = environment;
     this.value = created(api, `A ${dtype} tensor of shape ${formatShape(shape)}`, (out) =>
       api.CreateTensorWithDataAsOrtValue(
         environment.memoryInfo,
-        this.memory.pointer,
+        this.pointer,
         this.bytes,
         BigInt64Array.from(shape, BigInt),
         shape.length,
@@ -61,7 +70,7 @@ export class NativeTensor implements DeviceTensor {
     this.#checkOpen();
     checkData(this.dtype, data);
     this.#checkRange(offset, data.length);
-    copyIn(this.memory.pointer, offset * elements[this.dtype].bytes, data);
+    copyIn(this.pointer, offset * elements[this.dtype].bytes, data);
   }
 
   read(offset = 0, count = this.#count - offset): TensorData {
@@ -69,7 +78,7 @@ export class NativeTensor implements DeviceTensor {
     this.#checkRange(offset, count);
     const { array, bytes } = elements[this.dtype];
     const data = new array(count);
-    copyOut(data, this.memory.pointer, offset * bytes);
+    copyOut(data, this.pointer, offset * bytes);
     return data;
   }
 
@@ -84,15 +93,43 @@ export class NativeTensor implements DeviceTensor {
     return this.#view;
   }
 
-  reshape(shape: readonly number[]): NativeTensor {
+  copy(source: DeviceTensor, start: number, offset: number, count: number): void {
+    if (!(source instanceof NativeTensor))
+      throw new TypeError('A tensor is copied from another tensor of this runtime.');
     this.#checkOpen();
-    const bytes = elementCount(shape) * elements[this.dtype].bytes;
-    if (bytes > this.memory.bytes) {
+    source.#checkOpen();
+    if (source.dtype !== this.dtype)
+      throw new TypeError(`A ${source.dtype} tensor cannot be copied into ${this.dtype}.`);
+    source.#checkRange(start, count);
+    this.#checkRange(offset, count);
+    const size = elements[this.dtype].bytes;
+    const [from, to, bytes] = [
+      source.pointer + BigInt(start * size),
+      this.pointer + BigInt(offset * size),
+      count * size,
+    ];
+    if (from < to + BigInt(bytes) && to < from + BigInt(bytes) && bytes > 0)
       throw new RangeError(
-        `Shape ${formatShape(shape)} needs ${bytes} bytes; the tensor of shape ${formatShape(this.shape)} has ${this.memory.bytes}.`,
+        `Elements ${start} to ${start + count} and ${offset} to ${offset + count} overlap; a copy needs two places.`,
+      );
+    copyBetween(to, from, bytes);
+  }
+
+  reshape(shape: readonly number[], offset = 0): NativeTensor {
+    this.#checkOpen();
+    const size = elements[this.dtype].bytes;
+    if (!Number.isInteger(offset) || offset < 0)
+      throw new RangeError(`A part begins at a whole element; got ${offset}.`);
+    const pointer = this.pointer + BigInt(offset * size);
+    const bytes = elementCount(shape) * size;
+    const room = this.memory.bytes - Number(pointer - this.memory.pointer);
+    if (bytes > room) {
+      const place = offset === 0 ? '' : ` from element ${offset} on`;
+      throw new RangeError(
+        `Shape ${formatShape(shape)} needs ${bytes} bytes; the tensor of shape ${formatShape(this.shape)} has ${room}${place}.`,
       );
     }
-    return new NativeTensor(this.#environment, this.dtype, shape, this.memory);
+    return new NativeTensor(this.#environment, this.dtype, shape, this.memory, pointer);
   }
 
   release(): void {
@@ -116,7 +153,7 @@ export class NativeTensor implements DeviceTensor {
   #makeView(): TensorData {
     const { array } = elements[this.dtype];
     if (this.bytes === 0) return new array(0);
-    const buffer = viewOf(this.memory.pointer, this.bytes);
+    const buffer = viewOf(this.pointer, this.bytes);
     viewed.register(buffer, this.memory.retain());
     return new array(buffer, 0, this.#count);
   }

@@ -44,7 +44,7 @@ export function testModel(graph: {
     const length = elementCount(weight.shape) * elements[weight.dtype].bytes;
     const offset = Math.ceil(end / 4096) * 4096;
     end = offset + length;
-    return { ...weight, offset, length };
+    return { ...weight, identity: weight, bytes: async () => weight.bytes(), offset, length };
   });
   const model = onnx.ModelProto.encode({
     irVersion: 10,

@@ -1,6 +1,6 @@
 /** `papers run prepacking`: prefill a pile of prompts four ways, prove that the packed caches are exact, and continue from them. */
 
-import type { DecoderModel, Model } from '@working-papers/models';
+import type { DecoderModel, EncoderModel, Model } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { packTogether } from './batches.ts';
@@ -16,6 +16,8 @@ export { prepackEncode, prepackPrefill } from './prefill.ts';
 
 export async function run(parameters: PrepackingParameters, context: RunContext): Promise<void> {
   const model = await context.models.open(parameters.model, { weights: 'fp32', signal: context.signal });
+  if (model.kind !== 'decoder' && model.kind !== 'encoder')
+    throw new Error(`${model.reference} is no model of texts alone. Give a decoder or an encoder.`);
   const prompts = await readPrompts(parameters, model, context);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const computed =
@@ -125,7 +127,7 @@ async function readPrompts(parameters: PrepackingParameters, model: Model, conte
 
 /** Compares packed caches (or embeddings) with ones computed alone, and says what the negative controls gave. */
 async function prove(
-  model: Model,
+  model: DecoderModel | EncoderModel,
   ids: readonly (readonly number[])[],
   parameters: PrepackingParameters,
   context: RunContext,

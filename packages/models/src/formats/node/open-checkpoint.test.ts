@@ -177,7 +177,7 @@ describe('openCheckpoint on folders', () => {
     ],
     ['empty', {}, /holds no model.safetensors/],
     ['two', { 'a.gguf': '', 'b.gguf': '' }, /several GGUF files \(a.gguf, b.gguf\); name one/],
-    ['pickle', { 'pytorch_model.bin': 'x', 'config.json': config }, /a Python pickle, which is not read/],
+    ['pickle', { 'pytorch_model.bin': 'x', 'config.json': config }, /pytorch_model.bin: .*no PyTorch file/],
     [
       'limit',
       {
@@ -209,7 +209,7 @@ describe('openCheckpoint on folders', () => {
   it('says when there is nothing', async () => {
     await expect(openCheckpoint(join(folder, 'nowhere'))).rejects.toThrow(/There is no file or folder/);
     const path = await modelFolder('text', { 'a.txt': 'x' });
-    await expect(openCheckpoint(join(path, 'a.txt'))).rejects.toThrow(/neither a .gguf nor a .safetensors/);
+    await expect(openCheckpoint(join(path, 'a.txt'))).rejects.toThrow(/is no .gguf, .safetensors or PyTorch/);
   });
 
   it('stops when told to', async () => {

@@ -3,8 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../../references/types.ts';
 import { FormatError } from '../format-error.ts';
 import type { Checkpoint, CheckpointFile } from '../types.ts';
+import { chooseWeights, formatOf } from '../weight-names.ts';
 import { readGguf } from './open-gguf.ts';
 import { joinShards, readFolder, readSafetensors, readShardIndex } from './open-safetensors.ts';
+import { readTorch } from './open-torch.ts';
 import { WeightFile } from './weight-file.ts';
 
 export interface OpenCheckpointOptions {
@@ -14,8 +16,8 @@ export interface OpenCheckpointOptions {
 }
 
 /**
- * Opens a model: a GGUF file, a safetensors file with its config.json beside it, or a folder that holds one of them
- * (single or sharded). Reads headers, configuration and tokenizer, and hashes the weight files; weights are read when
+ * Opens a model: a GGUF file, a safetensors or PyTorch file with its config.json beside it, or a folder that holds one of them
+ * (single or sharded; safetensors where there are both). Reads headers, configuration and tokenizer, and hashes the weight files; weights are read when
  * asked for. Throws {@link FormatError} with a sentence when a file is not what it says.
  */
 export async function openCheckpoint(path: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
@@ -47,7 +49,7 @@ async function openWith<T>(path: string, complete: (content: Content, files: Wei
 }
 
 interface FoundWeights {
-  format: 'gguf' | 'safetensors';
+  format: Checkpoint['format'];
   folder: string;
   files: string[];
   /** What error messages begin with. */
@@ -56,12 +58,14 @@ interface FoundWeights {
 }
 
 async function readContent(found: FoundWeights, files: WeightFile[]): Promise<Content> {
-  if (found.format === 'gguf') return readGguf(files[0]!);
-  const beside = await readFolder(found.folder);
-  if (!found.index) return { format: 'safetensors', ...beside, tensors: await readSafetensors(files[0]!) };
+  const { format } = found;
+  if (format === 'gguf') return readGguf(files[0]!);
+  const read = format === 'pytorch' ? readTorch : readSafetensors;
+  const beside = { folder: found.folder, ...(await readFolder(found.folder)) };
+  if (!found.index) return { format, ...beside, tensors: await read(files[0]!) };
   const shards = new Map();
-  for (const file of files) shards.set(basename(file.path), await readSafetensors(file));
-  return { format: 'safetensors', ...beside, tensors: joinShards(found.index, shards) };
+  for (const file of files) shards.set(basename(file.path), await read(file));
+  return { format, ...beside, tensors: joinShards(found.index, shards) };
 }
 
 async function findWeights(path: string): Promise<FoundWeights> {
@@ -70,35 +74,26 @@ async function findWeights(path: string): Promise<FoundWeights> {
       error.code === 'ENOENT' ? `There is no file or folder ${path}.` : `${path} cannot be read (${error.code}).`,
     );
   });
-  if (kind.isFile()) {
-    if (path.endsWith('.gguf')) return { format: 'gguf', folder: dirname(path), files: [path], named: path };
-    if (path.endsWith('.safetensors.index.json')) return sharded(path);
-    if (path.endsWith('.safetensors'))
-      return { format: 'safetensors', folder: dirname(path), files: [path], named: path };
-    throw new FormatError(`${path} is neither a .gguf nor a .safetensors file.`);
-  }
+  if (kind.isFile()) return weightsAt(path);
   const names = await readdir(path);
-  const single = join(path, 'model.safetensors');
-  if (names.includes('model.safetensors'))
-    return { format: 'safetensors', folder: path, files: [single], named: single };
-  if (names.includes('model.safetensors.index.json')) return sharded(join(path, 'model.safetensors.index.json'));
+  const chosen = chooseWeights(names);
+  if (chosen) return weightsAt(join(path, chosen));
   const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
-  if (gguf.length === 1) return findWeights(join(path, gguf[0]!));
-  if (gguf.length > 1)
-    throw new FormatError(`${path} holds several GGUF files (${gguf.join(', ')}); name one of them.`);
-  const pickled = names.find((name) => /^pytorch_model.*\.bin$/.test(name));
   throw new FormatError(
-    pickled
-      ? `${path} holds ${pickled}, a Python pickle, which is not read; convert it to safetensors.`
-      : `${path} holds no model.safetensors, no model.safetensors.index.json and no .gguf file.`,
+    gguf.length > 1
+      ? `${path} holds several GGUF files (${gguf.join(', ')}); name one of them.`
+      : `${path} holds no model.safetensors, no pytorch_model.bin, no index of either and no .gguf file.`,
   );
 }
 
-async function sharded(path: string): Promise<FoundWeights> {
-  const index = await readShardIndex(path);
+async function weightsAt(path: string): Promise<FoundWeights> {
+  const format = formatOf(path);
+  if (!format) throw new FormatError(`${path} is no .gguf, .safetensors or PyTorch (.bin, .pt, .pth) file.`);
   const folder = dirname(path);
+  if (!path.endsWith('.index.json')) return { format, folder, files: [path], named: path };
+  const index = await readShardIndex(path);
   const files = [...new Set(index.values())].sort().map((name) => join(folder, name));
-  return { format: 'safetensors', folder, files, named: path, index };
+  return { format, folder, files, named: path, index };
 }
 
 async function hashFiles(files: WeightFile[], options: OpenCheckpointOptions): Promise<CheckpointFile[]> {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
+import { tokenizerOfFolder } from '../../tokenizers/converters/of-folder.ts';
 import type { TokenizerFiles } from '../../tokenizers/types.ts';
-import { checkConfig } from '../config.ts';
+import { checkConfig, withGeneration } from '../config.ts';
 import { show } from '../element-types.ts';
 import { FormatError } from '../format-error.ts';
 import { parseSafetensorsHeader, parseShardIndex, safetensorsHeaderLength } from '../safetensors.ts';
 import type { Checkpoint, WeightTensor } from '../types.ts';
 import { fileTensor } from './file-tensor.ts';
-import { readJson, readJsonObject, readText } from './json-file.ts';
+import { readBytes, readJson, readJsonObject, readText } from './json-file.ts';
 import type { WeightFile } from './weight-file.ts';
 
 /** The tensors of one safetensors file. */
@@ -46,17 +47,32 @@ export async function readFolder(folder: string): Promise<Omit<Checkpoint, 'form
   const rawConfig = await readJson(configPath);
   if (rawConfig === undefined)
     throw new FormatError(`There is no config.json in ${folder}, so the model's shape is not known.`);
-  const config = checkConfig(rawConfig, configPath);
+  const generation = await readJsonObject(join(folder, 'generation_config.json'));
+  const config = withGeneration(checkConfig(rawConfig, configPath), generation);
   const maxSequenceLength = await encoderLimit(folder);
   const tokenizer = await readTokenizer(folder, config, maxSequenceLength);
   const pipeline = await readPipeline(folder);
+  const preprocessor = await readPreprocessor(folder);
   return {
     config,
     ...(tokenizer ? { tokenizer } : {}),
     ...(tokenizer?.chatTemplate === undefined ? {} : { chatTemplate: tokenizer.chatTemplate }),
     ...(maxSequenceLength === undefined ? {} : { maxSequenceLength }),
+    ...(preprocessor ? { preprocessor } : {}),
     ...pipeline,
   };
+}
+
+/** `preprocessor_config.json`, or the part for images of what transformers 5 writes for all of a processor. */
+async function readPreprocessor(folder: string): Promise<Record<string, unknown> | undefined> {
+  const own = await readJsonObject(join(folder, 'preprocessor_config.json'));
+  if (own) return own;
+  const path = join(folder, 'processor_config.json');
+  const part = (await readJsonObject(path))?.image_processor;
+  if (part === undefined || part === null) return undefined;
+  if (typeof part !== 'object' || Array.isArray(part))
+    throw new FormatError(`image_processor in ${path} is not a JSON object.`);
+  return part as Record<string, unknown>;
 }
 
 /** `max_seq_length` of sentence_bert_config.json; it wins over the truncation written in tokenizer.json. */
@@ -72,17 +88,16 @@ async function encoderLimit(folder: string): Promise<number | undefined> {
 
 async function readTokenizer(
   folder: string,
-  config: { eos_token_id?: unknown },
+  config: { model_type: string; eos_token_id?: unknown },
   maxLength?: number,
 ): Promise<TokenizerFiles | undefined> {
-  const tokenizer = await readJsonObject(join(folder, 'tokenizer.json'));
-  if (!tokenizer) return undefined;
   const tokenizerConfig = await readJsonObject(join(folder, 'tokenizer_config.json'));
-  const generation = await readJsonObject(join(folder, 'generation_config.json'));
-  const template = (await readText(join(folder, 'chat_template.jinja'))) ?? templateOf(tokenizerConfig);
-  const eosIds = [generation?.eos_token_id ?? config.eos_token_id]
-    .flat()
-    .filter((id): id is number => typeof id === 'number');
+  const tokenizer =
+    (await readJsonObject(join(folder, 'tokenizer.json'))) ??
+    (await tokenizerOfFolder(filesOf(folder), config.model_type, tokenizerConfig));
+  if (!tokenizer) return undefined;
+  const template = await readText(join(folder, 'chat_template.jinja'));
+  const eosIds = [config.eos_token_id].flat().filter((id): id is number => typeof id === 'number');
   return {
     tokenizer,
     ...(tokenizerConfig ? { config: tokenizerConfig } : {}),
@@ -92,14 +107,11 @@ async function readTokenizer(
   };
 }
 
-/** The template of tokenizer_config.json: one text, or a list of named ones of which `default` is taken. */
-function templateOf(config: Record<string, unknown> | undefined): string | undefined {
-  const template = config?.chat_template;
-  if (typeof template === 'string') return template;
-  if (!Array.isArray(template)) return undefined;
-  const named = template.find((entry) => entry?.name === 'default');
-  return typeof named?.template === 'string' ? named.template : undefined;
-}
+const filesOf = (folder: string) => ({
+  text: (name: string) => readText(join(folder, name)),
+  object: (name: string) => readJsonObject(join(folder, name)),
+  bytes: (name: string) => readBytes(join(folder, name)),
+});
 
 /** Pooling and normalisation as the sentence-transformers pipeline in modules.json says. */
 async function readPipeline(folder: string): Promise<Pick<Checkpoint, 'pooling' | 'normalise'>> {

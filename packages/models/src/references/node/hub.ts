@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { HubApiError, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub';
+import type { ListFileEntry } from '@huggingface/hub';
 import { isSafeRelativePath, ModelReferenceError } from '../parse.ts';
 import type { Progress } from '../types.ts';
 import { download } from './download.ts';
@@ -69,6 +69,8 @@ export async function fetchFromHub(request: HubRequest): Promise<{ path: string;
 async function listing(request: HubRequest): Promise<{ commit: string; files: ListFileEntry[] }> {
   const { repository, settings } = request;
   const revision = request.revision ?? 'main';
+  // Loaded with the first question to the hub: whoever opens a folder or a wheel never asks one.
+  const { HubApiError, listFiles, modelInfo } = await import('@huggingface/hub');
   const hub = { hubUrl: settings.endpoint, fetch: authorisedFetch(settings, request.signal, listingTimeout) };
   try {
     const { sha } = await modelInfo({ ...hub, name: repository, revision, additionalFields: ['sha'] });
@@ -81,23 +83,23 @@ async function listing(request: HubRequest): Promise<{ commit: string; files: Li
     }
     return { commit: sha, files };
   } catch (error) {
-    throw explain(error, request);
+    throw explain(error, request, error instanceof HubApiError ? error.statusCode : undefined);
   }
 }
 
 /** A refusal of the hub as a sentence; anything that is no answer as {@link HubUnreachable}. */
-function explain(error: unknown, request: HubRequest): unknown {
+function explain(error: unknown, request: HubRequest, status: number | undefined): unknown {
   if (error instanceof ModelReferenceError || request.signal?.aborted) return error;
   const { repository, settings } = request;
   const host = new URL(settings.endpoint).host;
-  if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429) {
-    if (error.statusCode === 401 || error.statusCode === 403) {
+  if (status !== undefined && status < 500 && status !== 429) {
+    if (status === 401 || status === 403) {
       return new ModelReferenceError(
-        `${host} does not give out ${repository} (${error.statusCode}): it does not exist, is private, or asks that its terms be accepted. ${settings.token ? 'HF_TOKEN was sent.' : 'HF_TOKEN is not set.'}`,
+        `${host} does not give out ${repository} (${status}): it does not exist, is private, or asks that its terms be accepted. ${settings.token ? 'HF_TOKEN was sent.' : 'HF_TOKEN is not set.'}`,
         { cause: error },
       );
     }
-    if (error.statusCode === 404) {
+    if (status === 404) {
       return new ModelReferenceError(
         `${host} has no model ${repository}${request.revision ? ` with the revision ${request.revision}` : ''}.`,
         { cause: error },

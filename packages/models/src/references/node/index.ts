@@ -1,3 +1,5 @@
+export { parseReference } from '../parse.ts';
+export { wheelCatalogue } from '../wheel-catalogue.ts';
 export { type FileWriter, type OpenWriter, openWriter } from './file-writer.ts';
 export { listCachedModels } from './list.ts';
 export { besideWeights } from './model-files.ts';

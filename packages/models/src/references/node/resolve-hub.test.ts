@@ -6,6 +6,7 @@ import type { Progress } from '../types.ts';
 import { type FakeHub, startFakeHub } from './fake-hub.ts';
 import { type OpenWriter, openWriter } from './file-writer.ts';
 import { listCachedModels } from './list.ts';
+import { chooseFiles } from './model-files.ts';
 import { resolveReference } from './resolve.ts';
 
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 255));
@@ -37,6 +38,24 @@ const resolve = (reference = 'hf:owner/name', surroundings: object = {}, options
   resolveReference(reference, options, { environment, ...surroundings });
 const fetched = () => hub.requests.filter(({ path }) => path.includes('/resolve/'));
 const blobs = () => readdir(join(folder, 'data/models/hub/models--owner--name/blobs'));
+
+describe('what a repository is opened by', () => {
+  const chosen = (...paths: string[]) => chooseFiles([...paths, 'config.json', 'README.md', 'vocab.txt'], 'o/n');
+
+  it('is safetensors before PyTorch before GGUF, with what stands beside', () => {
+    expect(chosen('pytorch_model.bin', 'a.gguf')).toEqual(['pytorch_model.bin', 'config.json', 'vocab.txt']);
+    expect(chosen('pytorch_model.bin', 'model.safetensors')[0]).toBe('model.safetensors');
+    const shards = ['pytorch_model-00001-of-00002.bin', 'pytorch_model-00002-of-00002.bin'];
+    expect(chosen('pytorch_model.bin.index.json', ...shards, 'training_args.bin')).toEqual([
+      'pytorch_model.bin.index.json',
+      ...shards,
+      'config.json',
+      'vocab.txt',
+    ]);
+    expect(chosen('a.gguf')).toEqual(['a.gguf']);
+    expect(() => chosen('training_args.bin')).toThrow(/no safetensors, no PyTorch and no GGUF file/);
+  });
+});
 
 describe('a model on the hub', () => {
   it('is fetched once, only the files a model needs, in the layout of the hub cache', async () => {
@@ -150,7 +169,7 @@ describe('a model on the hub', () => {
 
   it('says what the hub refused, and does not take another road then', async () => {
     await expect(resolve('hf:owner/name:absent.gguf')).rejects.toThrow(
-      /has no file absent.gguf \(it has model.safetensors\)/,
+      /has no file absent.gguf \(it has model.safetensors, pytorch_model.bin\)/,
     );
     hub.status = 404;
     await expect(resolve('hf:owner/other@v2')).rejects.toThrow(/has no model owner\/other with the revision v2/);

