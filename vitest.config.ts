@@ -21,5 +21,7 @@ export default defineConfig({
     testTimeout: long ? 1_800_000 : 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // A shared machine may stop for a moment; scripts/second-attempts.mjs names what needed this.
+    retry: process.env.CI ? 1 : 0,
   },
 });

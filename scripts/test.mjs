@@ -30,6 +30,7 @@ await afterSetUp(async () => {
         'run',
         '--reporter=default',
         '--reporter=json',
+        `--reporter=${join(root, 'scripts/second-attempts.mjs')}`,
         `--outputFile.json=${report}`,
         ...paths,
       ],
