@@ -4,6 +4,21 @@ import type { Stepper } from './generation/types.ts';
 import type { Tokenizer } from './tokenizers/types.ts';
 import type { WeightSource, Weights } from './types.ts';
 
+/** What the graph of prompts is made of, where it is another than that of single steps. */
+export interface PromptGraph {
+  weights: WeightSource;
+  config: ModelConfig;
+  pace?: PromptPace;
+}
+
+/** From where on and in what pieces the graph of prompts is the faster one. */
+export interface PromptPace {
+  /** Tokens that are computed at once, at most. */
+  chunk: number;
+  /** Rows of a step from which it computes steps too. */
+  fromRows: number;
+}
+
 /** What is known of a model before its graphs are compiled. */
 export interface ModelFacts {
   reference: string;
@@ -16,7 +31,7 @@ export interface ModelFacts {
   parameters: number;
   graphWeights: WeightSource;
   /** Weights and configuration of the graph that computes prompts, where it is not that of single steps, which are given here. */
-  prompt?: (steps?: Pick<Stepper, 'createCache' | 'step'>) => Promise<{ weights: WeightSource; config: ModelConfig }>;
+  prompt?: (steps?: Pick<Stepper, 'createCache' | 'step'>) => Promise<PromptGraph>;
   /** For the graphs of this model; it may share their weights. */
   runtime: Runtime;
   notes: readonly string[];

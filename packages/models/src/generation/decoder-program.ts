@@ -24,13 +24,14 @@ const chunkOperations = 2e11;
 /** Scores of one layer that exist at once: 128 MiB of them. */
 const chunkScores = 2 ** 25;
 
-/** Tokens of a prompt to compute at once behind `held` in the cache: few nodes for small models, bounded memory and progress for others. */
+/** Tokens of a prompt to compute at once behind `held` in the cache, at most `most`: few nodes for small models, bounded memory and progress for others. */
 export function chunkLength(
   { layers, hidden, intermediate, heads, kvHeads, headDim }: DecoderConfig,
   held: number,
+  most: number = mostAtOnce,
 ): number {
   const parameters = layers * hidden * (2 * (heads + kvHeads) * headDim + 3 * intermediate);
-  let length: number = mostAtOnce;
+  let length = most;
   const fits = () => 2 * parameters * length <= chunkOperations && heads * length * (held + length) <= chunkScores;
   while (length > leastAtOnce && !fits()) length /= 2;
   return length;

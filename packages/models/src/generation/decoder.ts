@@ -78,9 +78,9 @@ export async function createDecoder(
   );
   const stepped = { runtime, program, config, watch, likeliest };
   // A rotated stream is not what somebody who looks in expects.
-  const promptProgram =
-    facts.prompt && !watch ? await compiled(await facts.prompt(stepping(stepped)), 'prompts') : program;
-  const ordered = stepping({ ...stepped, promptProgram });
+  const promptGraph = watch ? undefined : await facts.prompt?.(stepping(stepped));
+  const prompts = promptGraph && { program: await compiled(promptGraph, 'prompts'), pace: promptGraph.pace };
+  const ordered = stepping({ ...stepped, prompts });
   const { bound, createCache } = ordered;
   const overSlots = new SlotDecoder(facts, config, {
     parts,
@@ -149,7 +149,7 @@ export async function createDecoder(
       void (await (segments === undefined ? dense() : segmented.get(segmentCountFor(segments))!())),
     close: () => {
       program.release();
-      if (promptProgram !== program) promptProgram.release();
+      prompts?.program.release();
       overSlots.release();
       later.release();
       look.release();

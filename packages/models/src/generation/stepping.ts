@@ -1,5 +1,6 @@
 import type { DeviceTensor, Program, Runtime } from '@working-papers/runtime';
 import type { DecoderConfig } from '../architectures/parts.ts';
+import type { PromptPace } from '../model-facts.ts';
 import { type Beside, BoundRun, chunkLength } from './decoder-program.ts';
 import { DeviceCache } from './kv-cache.ts';
 import { LikeliestRun } from './likeliest.ts';
@@ -7,15 +8,12 @@ import { checkIds } from './token-ids.ts';
 import type { KVCache, NextToken, Stepper } from './types.ts';
 import type { Watch } from './watch.ts';
 
-/** Rows of a single step up to which its own program is the faster one where prompts have another. */
-const narrowRows = 8;
-
 export interface SteppedProgram {
   runtime: Runtime;
   /** Of `compileStep`. */
   program: Program;
   /** The same for several tokens a row, or for many rows, where it is another. */
-  promptProgram?: Program;
+  prompts?: { program: Program; pace?: PromptPace | undefined } | undefined;
   config: DecoderConfig;
   watch?: Watch | undefined;
   /** The program that finds the likeliest tokens. */
@@ -25,15 +23,10 @@ export interface SteppedProgram {
 }
 
 /** A step program run over caches. */
-export function stepping({
-  runtime,
-  program,
-  promptProgram = program,
-  config,
-  watch,
-  likeliest,
-  beside,
-}: SteppedProgram): Omit<Stepper, 'createCache'> & {
+export function stepping({ runtime, program, prompts, config, watch, likeliest, beside }: SteppedProgram): Omit<
+  Stepper,
+  'createCache'
+> & {
   createCache(capacity: number, rows?: number): DeviceCache;
   /** A run of `sequence` tokens a row, with the logits at places row * sequence + token. */
   bound(cache: DeviceCache, sequence: number, at: number[]): BoundRun;
@@ -48,7 +41,7 @@ export function stepping({
   const bound = (cache: DeviceCache, sequence: number, at: number[]) =>
     new BoundRun(
       runtime,
-      sequence > 1 || cache.rows > narrowRows ? promptProgram : program,
+      prompts && (sequence > 1 || cache.rows >= (prompts.pace?.fromRows ?? 2)) ? prompts.program : program,
       cache,
       config.vocabulary,
       sequence,
@@ -89,7 +82,7 @@ export function stepping({
     const leave = () => run && run.sequence > 1 && run.release();
     try {
       for (let done = 0; ; ) {
-        const length = Math.min(ids.length - done, chunkLength(config, cache.lengths[0]!));
+        const length = Math.min(ids.length - done, chunkLength(config, cache.lengths[0]!, prompts?.pace?.chunk));
         if (run?.sequence !== length) {
           leave();
           run = length === 1 ? stepRun(cache) : bound(cache, length, [length - 1]);

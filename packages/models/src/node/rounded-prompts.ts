@@ -19,7 +19,7 @@ import {
   sentenceOf,
 } from '../generation/rounding-proof.ts';
 import type { Stepper } from '../generation/types.ts';
-import type { ModelFacts } from '../model-facts.ts';
+import type { ModelFacts, PromptGraph } from '../model-facts.ts';
 import type { Progress } from '../references/types.ts';
 import type { Model, UnroundedWeights } from '../types.ts';
 import { WatchedInputs } from '../weights/input-means.ts';
@@ -28,6 +28,12 @@ import { writeWhole } from './write-whole.ts';
 
 /** Raised when the rounding itself changes, so that old records are not believed. */
 const version = 3;
+
+/**
+ * Measured on two cores of either kind (bench/README.md): with int8 instructions pieces that stay in the caches are faster, without
+ * them the products take so long that fewer nodes count for more.
+ */
+const paces = { exact: { chunk: 256, fromRows: 8 }, saturating: { chunk: 512, fromRows: 9 } } as const;
 
 /** What single steps, and those who look in, compute with beside int8 prompts. */
 export function unroundedWeights(config: ModelConfig, preferred: UnroundedWeights): UnroundedWeights {
@@ -79,20 +85,21 @@ export class RoundedPrompts {
   }
 
   /** Weights and configuration of the graph of prompts; a decoder samples with its steps what the inputs are usually like. */
-  async prompt(steps?: Pick<Stepper, 'createCache' | 'step'>): Promise<{ weights: Int8Source; config: ModelConfig }> {
+  async prompt(steps?: Pick<Stepper, 'createCache' | 'step'>): Promise<PromptGraph> {
     const { config, runtime, graphWeights } = this.facts;
     const { tensors } = this.checkpoint;
     const rotated = isLlama(config) ? rotatedLlama(config, tensors) : { config };
     this.record = await this.kept();
     this.record ??= { inputs: await this.usualInputs(rotated, steps) };
-    const form = (await saturating()) ? 'paired' : 'full';
+    const { int8Products } = await processorKind();
+    const form = int8Products === 'saturating' ? 'paired' : 'full';
     this.source = new Int8Source(tensors, graphWeights, {
       ...rotated,
       runtime,
       means: meansOf(this.record),
       formOf: () => form,
     });
-    return { config: rotated.config, weights: this.source };
+    return { config: rotated.config, weights: this.source, pace: paces[int8Products] };
   }
 
   /** What the rounding costs, as a sentence: measured now, or before. Throws a sentence where it costs more than its limit. */
@@ -170,8 +177,8 @@ export class RoundedPrompts {
   }
 
   private async file(): Promise<string> {
-    const kind = (await saturating()) ? 'saturating' : 'exact';
-    return join(this.options.cacheFolder, 'int8', `${this.facts.sha256}-${kind}-${version}.json`);
+    const { int8Products } = await processorKind();
+    return join(this.options.cacheFolder, 'int8', `${this.facts.sha256}-${int8Products}-${version}.json`);
   }
 
   private async kept(): Promise<RoundingRecord | undefined> {
@@ -190,8 +197,6 @@ export class RoundedPrompts {
     this.options.onProgress?.({ phase: 'compile', done: 0, total: 1, message });
   }
 }
-
-const saturating = async (): Promise<boolean> => (await processorKind()).int8Products === 'saturating';
 
 async function* piecesOf(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);

@@ -192,16 +192,19 @@ export class Int8Source implements WeightSource {
 
   /** The mean of a product's inputs as the product sees it. */
   private async turnedMean(name: string, size: number, mean: Float32Array): Promise<Float32Array> {
-    const given = input('mean', 'float32', ['rows', mean.length]);
-    const program = await this.options.runtime.compile(
-      { turned: this.turned(given, name, size) },
-      { label: 'rotation of a mean' },
+    const program = await this.turning(name, size, mean.length);
+    return (await program.run({ mean: host([1, mean.length], mean) })).turned!.data as Float32Array;
+  }
+
+  /** One program for all means that are turned alike. */
+  private turning(name: string, size: number, columns: number): Promise<Program> {
+    const reads = this.options.stream?.gainBefore(name) !== undefined;
+    return this.compiledOnce(`mean ${columns} ${size} ${reads}`, () =>
+      this.options.runtime.compile(
+        { turned: this.turned(input('mean', 'float32', ['rows', columns]), name, size) },
+        { label: 'rotation of a mean' },
+      ),
     );
-    try {
-      return (await program.run({ mean: host([1, mean.length], mean) })).turned!.data as Float32Array;
-    } finally {
-      program.release();
-    }
   }
 
   /** Rows of a product's inputs, rotated as the stream is and on the fly. */
@@ -246,18 +249,24 @@ export class Int8Source implements WeightSource {
     const { stream, runtime } = this.options;
     const [reads, writes] = [stream?.gainBefore(name) !== undefined, stream?.writes(name) ?? false];
     const key = `${columns} ${size} ${reads} ${writes} ${form}`;
-    let program = this.preparations.get(key);
-    if (!program) {
+    return this.compiledOnce(key, () => {
       const rows = writes ? stream!.rotation.width : 'rows';
       const weights = input('weights', 'float32', [rows, columns]);
       const gained = reads ? mul(weights, input('gain', 'float32', [columns])) : weights;
       const written = writes ? transpose(stream!.rotation.product(transpose(gained, [1, 0])), [1, 0]) : gained;
       const turned = this.turned(written, name, size);
       const mean = this.turned(input('mean', 'float32', [1, columns]), name, size);
-      program = runtime.compile(
+      return runtime.compile(
         { ...roundedRows(turned, form), ofMean: matmul(turned, transpose(mean, [1, 0])) },
         { label: 'rotation of weights' },
       );
+    });
+  }
+
+  private compiledOnce(key: string, compile: () => Promise<Program>): Promise<Program> {
+    let program = this.preparations.get(key);
+    if (!program) {
+      program = compile();
       this.preparations.set(key, program);
     }
     return program;
