@@ -10,10 +10,11 @@ import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { promptIds } from './peers/protocol.mjs';
+import { promptIds } from './texts.mjs';
 
+const prompt = promptIds(512);
 const stepCount = 64;
-const tokens = promptIds.length + stepCount + 1;
+const tokens = prompt.length + stepCount + 1;
 
 const { values } = parseArgs({
   options: {
@@ -47,11 +48,11 @@ async function measure() {
   if (model.kind === 'decoder') {
     await stage('generated', async () => {
       const cache = model.createCache(tokens);
-      let next = await model.prefill(cache, promptIds);
+      let next = await model.prefill(cache, prompt);
       for (let i = 0; i < stepCount; i++) next = await model.step(cache, [...next.ids]);
     });
   }
-  const ids = [promptIds.slice(0, 16)];
+  const ids = [prompt.slice(0, 16)];
   await stage('looked', () => model.activations({ ids }, [model.taps().at(-1).name]));
   process.send({ floor, held, bytes: model.parameterBytes, whole: peakResidentBytes() });
   model.close();
