@@ -5,7 +5,7 @@ const long = process.env.WORKING_PAPERS_LONG === '1';
 export default defineConfig({
   test: {
     include: long
-      ? ['**/*.long.ts']
+      ? ['**/*.long.ts', 'fuzz/*.test.ts']
       : [
           'packages/*/src/**/*.test.ts',
           'apps/*/src/**/*.test.ts',

@@ -19,7 +19,7 @@ const usage = `node bench/engine.mjs [options]
   --batch N         sequences that step together (8)
   --batch-context N tokens of each of them (128)
   --rows LIST       of tokens, batch, perplexity, embeddings, limits (all)
-  --windows N       windows of 512 tokens of each of two texts for the perplexity (3)
+  --windows N       windows of 512 tokens of each of two texts for the perplexity, at most (40: all of both)
   --engines LIST    beginnings of names; without it the usual ones, 'all' for every one
   --python PATH     the interpreter with torch, onnxruntime-genai and llama-cpp-python (python3)
   --json FILE       writes everything there, anew after every engine
@@ -35,7 +35,7 @@ const { values } = parseArgs({
     batch: string('8'),
     'batch-context': string('128'),
     rows: string('tokens,batch,perplexity,embeddings,limits'),
-    windows: string('3'),
+    windows: string('40'),
     engines: string(),
     python: string('python3'),
     json: string(),

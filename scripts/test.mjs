@@ -48,7 +48,10 @@ await afterSetUp(async () => {
   const brokenFiles = testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.length === 0,
   ).length;
-  const failed = numFailedTests + brokenFiles;
+  const counted = numFailedTests + brokenFiles;
+  // A process of tests that died is in no list.
+  const failed = counted === 0 && failure ? 1 : counted;
+  if (failed > counted) say('The runner failed without a failed test; what it says stands above.');
   const skipped = numPendingTests > 0 ? `, ${numPendingTests} skipped` : '';
   console.log(`${numPassedTests} passed, ${failed} failed${skipped}`);
   process.exit(failure || failed > 0 || numFailedTestSuites > 0 ? 1 : 0);
