@@ -101,10 +101,13 @@ export class Int8Source implements WeightSource {
         throw new Error(`The weight '${name}' [${shape.join(', ')}] does not multiply rows of ${columns} numbers.`);
       }
     }
-    const size = this.options.stream?.gainBefore(list[0]!) === undefined ? hadamardSize(columns) : 1;
+    const { stream, formOf } = this.options;
+    const form = formOf(list[0]!);
+    // Where few products are turned on the fly and weights are coarse, wider blocks are worth their time (bench/README.md).
+    const widest = stream && form === 'paired' ? 128 : undefined;
+    const size = stream?.gainBefore(list[0]!) === undefined ? hadamardSize(columns, widest) : 1;
     const rows = parts.reduce((sum, { tensor }) => sum + tensor.shape[0]!, 0);
     const name = list.join('|');
-    const form = this.options.formOf(list[0]!);
     const { values, largest, mean } = this.rounded(x, size, list[0]!);
     const prepared = once(() => this.prepare(parts, { size, rows, columns, form, mean }), mean ? 3 : 2);
     const product = matMulIntegerToFloat(
