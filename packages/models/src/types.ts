@@ -34,7 +34,7 @@ import type { Tokenizer } from './tokenizers/types.ts';
  * How weights are held and multiplied. `fp32`: 32-bit floats (a quantised file is dequantised). `q4`: the blocks of a quantised
  * file, of whatever type, without a second loss: in 4 bits where the type has no more, in 8 otherwise. `q8`: 8-bit blocks, requantised
  * to blocks of 32 where the file holds others than 8-bit ones without offsets. `int8`: prompts, and embeddings, in products of 8-bit integers, weights
- * and inputs rotated before they are rounded; single steps as `q4` or `q8` has them, over the same cache (of more than eight rows as prompts).
+ * and inputs rotated before they are rounded; single steps as `q4` or `q8` has them, over the same cache (those of many rows as prompts).
  */
 export type Weights = UnroundedWeights | 'int8';
 
