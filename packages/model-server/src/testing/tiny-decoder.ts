@@ -1,9 +1,9 @@
 /** A small Llama with random weights, a byte a token, in a folder as save_pretrained writes it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type SafetensorsTensor, safetensorsFile, seededUniform } from '@working-papers/models';
+import { safetensorsFile } from '@working-papers/models';
+import { randomLlama } from '@working-papers/models/testing';
 
-const [hidden, inner, layers, heads, kvHeads] = [64, 128, 2, 4, 2];
 /** Bytes, then the special tokens. */
 const specials = ['<|im_start|>', '<|im_end|>'];
 const vocabulary = 256 + specials.length;
@@ -12,11 +12,11 @@ const config = {
   model_type: 'llama',
   architectures: ['LlamaForCausalLM'],
   vocab_size: vocabulary,
-  hidden_size: hidden,
-  intermediate_size: inner,
-  num_hidden_layers: layers,
-  num_attention_heads: heads,
-  num_key_value_heads: kvHeads,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
   max_position_embeddings: 512,
   rms_norm_eps: 1e-5,
   rope_theta: 10_000,
@@ -63,47 +63,14 @@ Call one of {{ tools | tojson }} as <tool_call>{"name": ..., "arguments": ...}</
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif -%}`;
 
-function tensors(): SafetensorsTensor[] {
-  const shapes: Record<string, number[]> = {
-    'model.embed_tokens.weight': [vocabulary, hidden],
-    'model.norm.weight': [hidden],
-  };
-  for (let layer = 0; layer < layers; layer++) {
-    const prefix = `model.layers.${layer}`;
-    const width = (hidden / heads) * kvHeads;
-    Object.assign(shapes, {
-      [`${prefix}.input_layernorm.weight`]: [hidden],
-      [`${prefix}.post_attention_layernorm.weight`]: [hidden],
-      [`${prefix}.self_attn.q_proj.weight`]: [hidden, hidden],
-      [`${prefix}.self_attn.k_proj.weight`]: [width, hidden],
-      [`${prefix}.self_attn.v_proj.weight`]: [width, hidden],
-      [`${prefix}.self_attn.o_proj.weight`]: [hidden, hidden],
-      [`${prefix}.mlp.gate_proj.weight`]: [inner, hidden],
-      [`${prefix}.mlp.up_proj.weight`]: [inner, hidden],
-      [`${prefix}.mlp.down_proj.weight`]: [hidden, inner],
-    });
-  }
-  return Object.entries(shapes).map(([name, shape], index) => ({
-    name,
-    type: 'F32',
-    shape,
-    bytes: async () => {
-      const uniform = seededUniform(index + 1);
-      const spread = shape.length === 2 ? 2 / Math.sqrt(shape[1]!) : 0.2;
-      const centre = shape.length === 2 ? 0 : 1;
-      const count = shape.reduce((product, size) => product * size, 1);
-      return new Uint8Array(Float32Array.from({ length: count }, () => centre + (uniform() * 2 - 1) * spread).buffer);
-    },
-  }));
-}
-
 export async function writeTinyDecoder(
   folder: string,
   { template = chatTemplate }: { template?: string | undefined } = {},
 ) {
   await mkdir(folder, { recursive: true });
+  const weights = [...randomLlama(config).values()].map((weight) => ({ ...weight, type: 'F32' as const }));
   const chunks: Uint8Array[] = [];
-  for await (const chunk of safetensorsFile(tensors())) chunks.push(chunk);
+  for await (const chunk of safetensorsFile(weights)) chunks.push(chunk);
   await writeFile(join(folder, 'model.safetensors'), Buffer.concat(chunks));
   const files = {
     'config.json': config,

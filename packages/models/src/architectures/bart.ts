@@ -4,7 +4,7 @@ import { activationOf } from './activations.ts';
 import { shower } from './architecture.ts';
 import { type BartConfig, bartConfig, bartTypes } from './bart-config.ts';
 import { exchangedPositions } from './combinations.ts';
-import { crossAttention, crossStates } from './cross-attention.ts';
+import { crossAttention, crossLayers } from './cross-attention.ts';
 import { layerInput, wanted } from './decoder.ts';
 import { encoderAttention } from './encoder.ts';
 import { linear } from './linear.ts';
@@ -51,11 +51,10 @@ const encode: Seq2SeqArchitecture['encode'] = (modelConfig, weights, { ids, posi
 
 const cross: Seq2SeqArchitecture['cross'] = (modelConfig, weights, hidden) => {
   const { decoder } = bartConfig(modelConfig);
-  const layers = Array.from({ length: decoder.layers }, (_, layer) => {
+  return crossLayers(weights, hidden, decoder, (layer) => {
     const name = `${prefixOf(weights)}decoder.layers.${layer}.encoder_attn`;
-    return crossStates(weights, hidden, decoder, [`${name}.k_proj`, `${name}.v_proj`]);
+    return [`${name}.k_proj`, `${name}.v_proj`];
   });
-  return { keys: layers.map(({ key }) => key), values: layers.map(({ value }) => value) };
 };
 
 const decode: Seq2SeqArchitecture['decode'] = (modelConfig, weights, input) => {

@@ -63,8 +63,18 @@ function bySource({ query, key }: CrossAttentionInput): Tensor {
   return rows === sources ? query : reshape(query, [sources, -1, features]);
 }
 
-/** Keys and values of one layer from the encoder's states `[rows, sequence, hidden]`: each `[rows, heads, sequence, headDim]`. */
-export function crossStates(
+/** Keys and values of every layer from the encoder's states `[rows, sequence, hidden]`: each `[rows, heads, sequence, headDim]`. */
+export function crossLayers(
+  weights: WeightSource,
+  hidden: Tensor,
+  { layers, ...config }: AttentionConfig & { layers: number },
+  namesOf: (layer: number) => readonly [key: string, value: string],
+): { keys: Tensor[]; values: Tensor[] } {
+  const states = Array.from({ length: layers }, (_, layer) => crossStates(weights, hidden, config, namesOf(layer)));
+  return { keys: states.map(({ key }) => key), values: states.map(({ value }) => value) };
+}
+
+function crossStates(
   weights: WeightSource,
   hidden: Tensor,
   { heads, headDim }: AttentionConfig,

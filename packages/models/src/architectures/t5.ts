@@ -4,7 +4,7 @@ import type { Tap, WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
 import { given, shower } from './architecture.ts';
 import { exchangedPositions } from './combinations.ts';
-import { crossAttention, crossStates } from './cross-attention.ts';
+import { crossAttention, crossLayers } from './cross-attention.ts';
 import { layerInput, wanted } from './decoder.ts';
 import { type EncoderArchitecture, type EncoderParts, encoderAttention } from './encoder.ts';
 import { paddingMask } from './masks.ts';
@@ -55,11 +55,10 @@ const encode: Seq2SeqArchitecture['encode'] = (modelConfig, weights, { ids, posi
 
 const cross: Seq2SeqArchitecture['cross'] = (modelConfig, weights, hidden) => {
   const { decoder } = t5Config(modelConfig);
-  const layers = Array.from({ length: decoder.layers }, (_, layer) => {
+  return crossLayers(weights, hidden, decoder, (layer) => {
     const name = `decoder.block.${layer}.layer.1.EncDecAttention`;
-    return crossStates(weights, hidden, decoder, [`${name}.k`, `${name}.v`]);
+    return [`${name}.k`, `${name}.v`];
   });
-  return { keys: layers.map(({ key }) => key), values: layers.map(({ value }) => value) };
 };
 
 const decode: Seq2SeqArchitecture['decode'] = (modelConfig, weights, input) => {
