@@ -3,8 +3,9 @@ import { type Dimension, dimensionSum, formatShape } from '../dimensions.ts';
 import type { OnnxAttributes } from '../onnx/form.ts';
 import { apply, applyAll, rule, ShapeError, type Tensor } from '../tensor.ts';
 import { expectShape, expectType, headSize } from './attention-checks.ts';
+import { neg } from './unary.ts';
 
-/** Inference only: no gradient; models build their training form from plain operations. */
+/** The fused attention is for inference only: no gradient; models build its training form from plain operations. */
 
 export interface MultiHeadAttentionInputs {
   /** `[batch, sequence, heads * headSize]`. */
@@ -137,6 +138,13 @@ const rotaryRule = rule<readonly [Tensor, Tensor, Tensor, Tensor], RotaryOptions
     for (const [name, tensor] of Object.entries({ cos, sin })) expectShape(where, name, tensor, [undefined, undefined]);
     return [x];
   },
+  // A rotation by the opposite angle.
+  gradient: ({ inputs: [, positions, cos, sin], gradient: g, attributes }) => [
+    rotaryEmbedding(g, positions, cos, neg(sin), attributes),
+    undefined,
+    undefined,
+    undefined,
+  ],
   onnx: {
     type: 'RotaryEmbedding',
     domain: 'com.microsoft',

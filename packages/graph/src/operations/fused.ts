@@ -1,13 +1,20 @@
-import { checkSameType } from '../broadcast.ts';
+import { checkSameType, sumTo } from '../broadcast.ts';
 import { formatShape, sameShape } from '../dimensions.ts';
 import { apply, applyAll, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
-import { add, mul } from './elementwise.ts';
+import { add, mul, sub } from './elementwise.ts';
 import { matmul, productShape } from './matmul.ts';
-import { checkFeatureVectors, layerNorm, type NormOptions, rmsNorm } from './normalisation.ts';
-import { matrixTranspose } from './shape.ts';
+import {
+  checkFeatureVectors,
+  layerNorm,
+  layerNormGradients,
+  type NormOptions,
+  rmsNorm,
+  rmsNormGradients,
+} from './normalisation.ts';
+import { matrixTranspose, reshape } from './shape.ts';
 import { sigmoid } from './unary.ts';
 
-/** Inference only: several operations in one kernel. Their training form is the plain operations named in each comment. */
+/** Several operations in one kernel, forwards; their gradients are those of the plain operations named in each comment. */
 
 function checkResidual(where: string, x: Tensor, skip: Tensor): void {
   if (!sameShape(x.shape, skip.shape)) {
@@ -23,6 +30,11 @@ const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefine
     checkResidual('skipRmsNorm', x, skip);
     checkFeatureVectors('skipRmsNorm', x, { scale, bias });
     return [x, x];
+  },
+  gradient: ({ inputs: [, , scale, bias], outputs: [, sum], gradients: [g, gSum], attributes: { epsilon } }) => {
+    const to = rmsNormGradients({ x: sum!, scale }, g!, epsilon);
+    const both = add(to.x, gSum!);
+    return [both, both, to.scale, bias && sumTo(both, bias)];
   },
   onnx: {
     type: 'SkipSimplifiedLayerNormalization',
@@ -61,6 +73,11 @@ const skipLayerNormRule = rule<
     checkResidual('skipLayerNorm', x, skip);
     checkFeatureVectors('skipLayerNorm', x, { scale, shift, bias });
     return [x, x];
+  },
+  gradient: ({ inputs: [, , scale, shift, bias], outputs: [, sum], gradients: [g, gSum], attributes: { epsilon } }) => {
+    const to = layerNormGradients({ x: sum!, scale, bias: shift }, g!, epsilon);
+    const both = add(to.x, gSum!);
+    return [both, both, to.scale, to.bias, bias && sumTo(both, bias)];
   },
   onnx: {
     type: 'SkipLayerNormalization',
@@ -105,6 +122,17 @@ const fusedMatmulRule = rule<readonly [Tensor, Tensor], FusedMatmulOptions>({
         : tensor.shape;
     return [{ dtype: a.dtype, shape: productShape('fusedMatmul', flip(a, transposeA), flip(b, transposeB)) }];
   },
+  gradient: ({ inputs: [a, b], gradient: g, attributes: { transposeA = false, transposeB = false, alpha } }) => {
+    const product = (left: Tensor, right: Tensor, transposeA: boolean, transposeB: boolean) =>
+      fusedMatmul(left, right, { transposeA, transposeB, ...(alpha === undefined ? {} : { alpha }) });
+    const da = transposeA ? product(b, g, transposeB, true) : product(g, b, false, !transposeB);
+    // A weight shared by all rows: one product over the flattened rows, in the layout that the weight has.
+    const shared = b.shape.length === 2 && a.shape.length > 2 && !transposeA;
+    const flat = (x: Tensor) => (shared ? reshape(x, [-1, x.shape.at(-1)!]) : x);
+    const [rows, given] = [flat(a), flat(g)];
+    const db = transposeB ? product(given, rows, true, transposeA) : product(rows, given, !transposeA, false);
+    return [sumTo(da, a), sumTo(db, b)];
+  },
   onnx: {
     type: 'FusedMatMul',
     domain: 'com.microsoft',
@@ -130,6 +158,10 @@ const quickGeluRule = rule<readonly [Tensor], { alpha: number }>({
   infer: ([x]) => {
     if (!isFloat(x.dtype)) throw new ShapeError(`quickGelu takes floating-point numbers; got ${describe(x)}.`);
     return [x];
+  },
+  gradient: ({ inputs: [x], gradient: g, attributes: { alpha } }) => {
+    const s = sigmoid(mul(x, alpha));
+    return [mul(g, mul(s, add(1, mul(mul(x, alpha), sub(1, s)))))];
   },
   onnx: {
     type: 'QuickGelu',

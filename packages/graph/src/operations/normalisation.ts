@@ -63,6 +63,38 @@ export interface NormOptions {
   epsilon?: number;
 }
 
+/** What {@link layerNorm} hands back to `x`, `scale` and the bias. */
+export function layerNormGradients(
+  { x, scale, bias }: { x: Tensor; scale: Tensor; bias: Tensor | undefined },
+  g: Tensor,
+  epsilon: number,
+): { x: Tensor; scale: Tensor; bias: Tensor | undefined } {
+  const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
+  const deviation = sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon));
+  const normal = div(centred, deviation);
+  const h = mul(g, scale);
+  const mean = reduceMean(h, -1, { keepDims: true });
+  const along = reduceMean(mul(h, normal), -1, { keepDims: true });
+  return {
+    x: div(sub(sub(h, mean), mul(normal, along)), deviation),
+    scale: sumTo(mul(g, normal), scale),
+    bias: bias && sumTo(g, bias),
+  };
+}
+
+/** What {@link rmsNorm} hands back to `x` and `scale`. */
+export function rmsNormGradients(
+  { x, scale }: { x: Tensor; scale: Tensor },
+  g: Tensor,
+  epsilon: number,
+): { x: Tensor; scale: Tensor } {
+  const size = sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon));
+  const normal = div(x, size);
+  const h = mul(g, scale);
+  const along = reduceMean(mul(h, normal), -1, { keepDims: true });
+  return { x: div(sub(h, mul(normal, along)), size), scale: sumTo(mul(g, normal), scale) };
+}
+
 const layerNormRule = rule<readonly [Tensor, Tensor, Tensor | undefined], { epsilon: number }>({
   name: 'layerNorm',
   infer: ([x, scale, bias]) => {
@@ -70,17 +102,8 @@ const layerNormRule = rule<readonly [Tensor, Tensor, Tensor | undefined], { epsi
     return [x];
   },
   gradient: ({ inputs: [x, scale, bias], gradient: g, attributes: { epsilon } }) => {
-    const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
-    const deviation = sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon));
-    const normal = div(centred, deviation);
-    const h = mul(g, scale);
-    const mean = reduceMean(h, -1, { keepDims: true });
-    const along = reduceMean(mul(h, normal), -1, { keepDims: true });
-    return [
-      div(sub(sub(h, mean), mul(normal, along)), deviation),
-      sumTo(mul(g, normal), scale),
-      bias && sumTo(g, bias),
-    ];
+    const to = layerNormGradients({ x, scale, bias }, g, epsilon);
+    return [to.x, to.scale, to.bias];
   },
   onnx: {
     type: 'LayerNormalization',
@@ -100,11 +123,8 @@ const rmsNormRule = rule<readonly [Tensor, Tensor], { epsilon: number }>({
     return [x];
   },
   gradient: ({ inputs: [x, scale], gradient: g, attributes: { epsilon } }) => {
-    const size = sqrt(add(reduceMean(mul(x, x), -1, { keepDims: true }), epsilon));
-    const normal = div(x, size);
-    const h = mul(g, scale);
-    const along = reduceMean(mul(h, normal), -1, { keepDims: true });
-    return [div(sub(h, mul(normal, along)), size), sumTo(mul(g, normal), scale)];
+    const to = rmsNormGradients({ x, scale }, g, epsilon);
+    return [to.x, to.scale];
   },
   onnx: {
     type: 'SimplifiedLayerNormalization',
