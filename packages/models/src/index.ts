@@ -34,6 +34,7 @@ export {
 } from './architectures/index.ts';
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
+export { llamaShapes } from './architectures/llama-shapes.ts';
 export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';

@@ -1,4 +1,5 @@
 /** Small models with random weights, in memory, for tests. */
+import { llamaShapes } from '../architectures/llama-shapes.ts';
 import type { ModelConfig, WeightTensor } from '../formats/types.ts';
 import { seededUniform } from '../generation/sampling.ts';
 
@@ -57,40 +58,8 @@ function randomWeights(shapes: Record<string, readonly number[]>, seed: number):
   return tensors;
 }
 
-export function randomLlama(config: ModelConfig, seed = 1): Map<string, WeightTensor> {
-  const hidden = config.hidden_size;
-  const headDim = config.head_dim ?? hidden / config.num_attention_heads;
-  const queries = config.num_attention_heads * headDim;
-  const keys = (config.num_key_value_heads ?? config.num_attention_heads) * headDim;
-  const inner = config.intermediate_size;
-  const shapes: Record<string, readonly number[]> = {
-    'model.embed_tokens.weight': [config.vocab_size, hidden],
-    'model.norm.weight': [hidden],
-  };
-  if (!config.tie_word_embeddings) shapes['lm_head.weight'] = [config.vocab_size, hidden];
-  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-    const prefix = `model.layers.${layer}`;
-    Object.assign(shapes, {
-      [`${prefix}.input_layernorm.weight`]: [hidden],
-      [`${prefix}.post_attention_layernorm.weight`]: [hidden],
-      [`${prefix}.self_attn.q_proj.weight`]: [queries, hidden],
-      [`${prefix}.self_attn.k_proj.weight`]: [keys, hidden],
-      [`${prefix}.self_attn.v_proj.weight`]: [keys, hidden],
-      [`${prefix}.self_attn.o_proj.weight`]: [hidden, queries],
-      [`${prefix}.mlp.gate_proj.weight`]: [inner, hidden],
-      [`${prefix}.mlp.up_proj.weight`]: [inner, hidden],
-      [`${prefix}.mlp.down_proj.weight`]: [hidden, inner],
-    });
-    if (config.model_type === 'qwen2') {
-      Object.assign(shapes, {
-        [`${prefix}.self_attn.q_proj.bias`]: [queries],
-        [`${prefix}.self_attn.k_proj.bias`]: [keys],
-        [`${prefix}.self_attn.v_proj.bias`]: [keys],
-      });
-    }
-  }
-  return randomWeights(shapes, seed);
-}
+export const randomLlama = (config: ModelConfig, seed = 1): Map<string, WeightTensor> =>
+  randomWeights(Object.fromEntries(llamaShapes(config)), seed);
 
 /**
  * The checkpoint of generation/fixtures/make-reference.py: weights in the order of their names, drawn by a linear congruential
