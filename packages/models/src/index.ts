@@ -23,6 +23,7 @@ export {
 export type { EncoderHead } from './architectures/encoder-heads.ts';
 export { gptNeoX } from './architectures/gpt-neox.ts';
 export { gpt2 } from './architectures/gpt2.ts';
+export { gpt2Shapes } from './architectures/gpt2-shapes.ts';
 export {
   architectureOf,
   architectures,

@@ -3,7 +3,8 @@ import { show } from '../formats/element-types.ts';
 import { safetensorsFile } from '../formats/safetensors.ts';
 import type { SlotCache, SlotEntries } from '../generation/slot-types.ts';
 import type { KVCache } from '../generation/types.ts';
-import { bytesOf, nameOf, type OwnedFile, type Owner, openOwned } from './owned-file.ts';
+import { nameOf, type Owner, openOwned } from './owned-file.ts';
+import { bytesOf, type TensorFile } from './tensor-file.ts';
 import { writeWhole } from './write-whole.ts';
 
 const format = 'working-papers cache 1';
@@ -131,7 +132,7 @@ export async function loadCache(path: string, cache: SlotCache | KVCache, model:
 
 async function slotEntries(
   path: string,
-  file: OwnedFile,
+  file: TensorFile,
   cache: SlotCache,
   row: number,
   length: number,

@@ -15,4 +15,5 @@ export {
   saveModel,
   saveOnnx,
 } from './save-model.ts';
+export { openTensorFile, type TensorFile } from './tensor-file.ts';
 export { writeWhole } from './write-whole.ts';

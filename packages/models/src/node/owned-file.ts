@@ -1,21 +1,11 @@
 /** Safetensors files of what one model computed, which mean nothing to another. */
-import { WeightFile } from '../formats/node/weight-file.ts';
-import { parseSafetensorsHeader, type SafetensorsEntry, safetensorsHeaderLength } from '../formats/safetensors.ts';
 import type { DecoderModel } from '../types.ts';
+import { openTensorFile, type TensorFile } from './tensor-file.ts';
 
 export type Owner = Pick<DecoderModel, 'reference' | 'sha256' | 'weights' | 'createCache'>;
 
 /** What such a file's header says of its model. */
 export const nameOf = ({ reference, sha256, weights }: Owner) => ({ sha256, weights, reference });
-
-export interface OwnedFile {
-  entries: ReadonlyMap<string, SafetensorsEntry>;
-  metadata: Readonly<Record<string, string>>;
-  /** The entry of that name; throws a sentence where it has another type or shape. */
-  entry(name: string, type: SafetensorsEntry['type'], shape: readonly number[]): SafetensorsEntry;
-  /** Its bytes, in a buffer of their own. */
-  read(name: string, type: SafetensorsEntry['type'], shape: readonly number[]): Promise<ArrayBuffer>;
-}
 
 /**
  * Opens a file that was written for `model`. Throws a sentence for one that is not of this format (`not`), of another model or of the
@@ -24,36 +14,15 @@ export interface OwnedFile {
 export async function openOwned(
   path: string,
   model: Owner,
-  { format, not }: { format: string; not: string },
-): Promise<OwnedFile> {
-  const file = await WeightFile.find(path);
-  const length = safetensorsHeaderLength(await file.read(0, Math.min(8, file.bytes)), file.bytes);
-  const { entries, metadata } = parseSafetensorsHeader(await file.read(8, 8 + length), file.bytes);
-  if (metadata.format !== format) throw new Error(`${path} ${not}`);
+  kind: { format: string; not: string },
+): Promise<TensorFile> {
+  const file = await openTensorFile(path, kind);
+  const { metadata } = file;
   for (const [key, value] of Object.entries(nameOf(model))) {
     if (metadata[key] === value) continue;
     throw new Error(
       `What ${path} holds is of ${metadata.reference} (${key} ${metadata[key]}); this model is ${model.reference} (${key} ${value}). Keys and values of one model mean nothing to another.`,
     );
   }
-  const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  const entryOf: OwnedFile['entry'] = (name, type, shape) => {
-    const entry = byName.get(name);
-    if (entry && entry.type === type && String(entry.shape) === String(shape)) return entry;
-    throw new Error(`${path} is damaged: it has no ${name} of type ${type} and shape [${shape.join(', ')}].`);
-  };
-  return {
-    entries: byName,
-    metadata,
-    entry: entryOf,
-    async read(name, type, shape) {
-      const { start, end } = entryOf(name, type, shape);
-      const bytes = await file.read(start, end);
-      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-    },
-  };
-}
-
-export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  return file;
 }

@@ -1,6 +1,7 @@
 import { safetensorsFile } from '../formats/safetensors.ts';
 import type { PrefixCache } from '../generation/types.ts';
-import { bytesOf, nameOf, type Owner, openOwned } from './owned-file.ts';
+import { nameOf, type Owner, openOwned } from './owned-file.ts';
+import { bytesOf } from './tensor-file.ts';
 import { writeWhole } from './write-whole.ts';
 
 const format = 'working-papers prefixes 1';
