@@ -20,6 +20,7 @@ export {
   weightsLocation,
 } from './onnx/model.ts';
 export { onnxTypes } from './onnx/types.ts';
+export { operationsBefore } from './onnx/writer.ts';
 export {
   type MultiHeadAttentionInputs,
   type MultiHeadAttentionOptions,

@@ -1,5 +1,43 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
+
+export {
+  type BatchSource,
+  type Evaluation,
+  type LoopPosition,
+  type TrainingEnd,
+  type TrainingEvent,
+  type TrainOptions,
+  train,
+} from './loop/train.ts';
 export { crossEntropy, ignored } from './losses/cross-entropy.ts';
-export { chain, type OptimiserScope, type Transformation } from './optimisers/transformation.ts';
-export type { Parameter, Updates } from './parameters.ts';
+export {
+  type AdafactorOptions,
+  adafactor,
+  clipByBlockRms,
+  type FactoredOptions,
+  scaleByFactoredRms,
+  scaleByParameterRms,
+} from './optimisers/adafactor.ts';
+export { type AdamOptions, type AdamWOptions, adamW, scaleByAdam } from './optimisers/adam.ts';
+export { type AfterUpdate, applyUpdates } from './optimisers/apply.ts';
+export { clipByGlobalNorm, clipByValue, type GlobalNormOptions, globalNorm } from './optimisers/clipping.ts';
+export { addDecayedWeights, type DecoupledDecay, decayWeights, type WeightDecay } from './optimisers/decay.ts';
+export { type Group, groups } from './optimisers/groups.ts';
+export { checkInPlace, type Replaced } from './optimisers/in-place.ts';
+export { type LionMoments, type LionOptions, lion, scaleByLion } from './optimisers/lion.ts';
+export { scaleByRate } from './optimisers/rate.ts';
+export type { Schedule } from './optimisers/schedules.ts';
+export * as schedules from './optimisers/schedules.ts';
+export { type SgdOptions, sgd, type TraceOptions, trace } from './optimisers/sgd.ts';
+export { chain, mapUpdates, type OptimiserScope, type Transformation } from './optimisers/transformation.ts';
+export { averageWeights } from './optimisers/weight-average.ts';
+export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
+export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
+export {
+  type Batch,
+  type StepResult,
+  type TrainingGraph,
+  TrainingStep,
+  type TrainingStepOptions,
+} from './step/training-step.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';
