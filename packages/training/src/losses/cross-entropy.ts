@@ -4,8 +4,8 @@ import {
   div,
   equal,
   gatherElements,
+  greater,
   logSoftmax,
-  max,
   mul,
   neg,
   not,
@@ -22,18 +22,26 @@ import {
 /** A label that counts for nothing, as PyTorch has it. */
 export const ignored = -100;
 
+export interface CrossEntropyOptions {
+  /** float32 `[...]`, how much each row counts, at least 0; default 1 for each. */
+  weights?: Tensor;
+}
+
 /**
  * Mean over the labelled rows of -log softmax(logits)[label]: float32 logits `[..., classes]`, int64 labels `[...]`; rows labelled
- * {@link ignored} count for nothing, and where all are the loss is 0. The gradient is (softmax - one hot) / labelled rows.
+ * {@link ignored} count for nothing, and where all are the loss is 0. With weights it is the weighted mean. The gradient is
+ * (softmax - one hot) times a row's share.
  */
-export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: CrossEntropyOptions = {}): Tensor {
   const classes = logits.shape.at(-1)!;
   const rows = reshape(logits, [-1, classes]);
   const wanted = reshape(labels, [-1]);
   const counted = not(equal(wanted, ignored));
   const label = where(counted, wanted, 0);
-  const weight = cast(counted, logits.dtype); // [rows]
-  const share = div(weight, max(reduceSum(weight, [0]), 1));
+  const ones = cast(counted, logits.dtype);
+  const weight = weights ? mul(ones, reshape(weights, [-1])) : ones; // [rows]
+  const total = reduceSum(weight, [0]);
+  const share = div(weight, where(greater(total, 0), total, 1));
   return customGradient(
     rows,
     (given) => {
