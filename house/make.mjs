@@ -7,7 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { llamaShapes, weightSource } from '../packages/models/dist/index.js';
+import { byteTokenizer, llamaShapes, weightSource } from '../packages/models/dist/index.js';
 import { saveHuggingFace } from '../packages/models/dist/node/index.js';
 import { createRuntime } from '../packages/runtime/dist/node/index.js';
 import * as house from '../packages/training/dist/house/ctx-tiny.js';
@@ -114,7 +114,8 @@ await train(step, house.ctxTinyBatches(book, { seed, steps, from }), {
 const gates = {};
 for (const length of [128, 256]) gates[length] = await measure(length);
 const trained = [...llamaShapes(house.ctxTinyConfig).keys()].map((name) => tensorOf(name, step.weight(name)));
-await saveHuggingFace({ config: house.ctxTinyConfig, tensors: trained }, join(values.out, 'model'), {
+const tokenizer = { tokenizer: byteTokenizer(house.specials), config: { eos_token: house.specials[0] } };
+await saveHuggingFace({ config: house.ctxTinyConfig, tensors: trained, tokenizer }, join(values.out, 'model'), {
   type: 'fp16',
   overwrite: true,
 });

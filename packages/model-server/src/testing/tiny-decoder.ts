@@ -1,7 +1,7 @@
 /** A small Llama with random weights, a byte a token, in a folder as save_pretrained writes it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { safetensorsFile } from '@working-papers/models';
+import { byteTokenizer, safetensorsFile } from '@working-papers/models';
 import { randomLlama } from '@working-papers/models/testing';
 
 /** Bytes, then the special tokens. */
@@ -22,35 +22,6 @@ const config = {
   rope_theta: 10_000,
   tie_word_embeddings: true,
   hidden_act: 'silu',
-};
-
-/** GPT-2's characters for bytes: those that can be seen are themselves, the others follow from U+0100 on. */
-function byteCharacters(): string[] {
-  const seen = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(seen(byte) ? byte : next++));
-}
-
-const tokenizer = {
-  version: '1.0',
-  added_tokens: specials.map((content, index) => ({
-    id: 256 + index,
-    content,
-    special: true,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-  })),
-  normalizer: null,
-  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
-  post_processor: null,
-  decoder: { type: 'ByteLevel' },
-  model: {
-    type: 'BPE',
-    vocab: Object.fromEntries(byteCharacters().map((character, byte) => [character, byte])),
-    merges: [],
-  },
 };
 
 /** ChatML, with Hermes' form of tools where there are any. */
@@ -74,7 +45,7 @@ export async function writeTinyDecoder(
   await writeFile(join(folder, 'model.safetensors'), Buffer.concat(chunks));
   const files = {
     'config.json': config,
-    'tokenizer.json': tokenizer,
+    'tokenizer.json': byteTokenizer(specials),
     'tokenizer_config.json': { eos_token: '<|im_end|>', chat_template: template },
   };
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(content));

@@ -37,7 +37,7 @@ export interface ResolvedReference {
   /** Commit on the hub, or version of the wheel. */
   revision?: string;
   /** The road that gave the files. */
-  via: 'cache' | 'hub' | 'wheel' | 'path' | 'upload';
+  via: 'cache' | 'hub' | 'wheel' | 'path' | 'upload' | 'house';
   /** A sentence when the files are not exactly what was asked for. */
   note?: string;
 }

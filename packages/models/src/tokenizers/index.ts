@@ -1,3 +1,4 @@
+export { byteTokenizer } from './byte-tokenizer.ts';
 export { missingTokenizer } from './missing.ts';
 export { createTokenizer } from './tokenizer.ts';
 export type {

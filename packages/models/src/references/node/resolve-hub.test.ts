@@ -198,6 +198,6 @@ describe('other references', () => {
     await writeFile(join(folder, 'model/x.gguf'), '');
     expect(await resolve(join(folder, 'model/x.gguf'))).toMatchObject({ via: 'path' });
     await expect(resolve('owner/name')).rejects.toThrow(/For the model of that name on the hub write hf:owner\/name/);
-    await expect(resolve('house:ctx-tiny')).rejects.toThrow(/no house models have been made yet/);
+    await expect(resolve('house:of-cards')).rejects.toThrow(/no house model of-cards here.*house\/make\.mjs NAME/);
   });
 });

@@ -5,6 +5,7 @@ import { formatReference, ModelReferenceError, parseReference } from '../parse.t
 import type { ModelReference, ResolvedReference, ResolveOptions } from '../types.ts';
 import { type CataloguedWheel, wheelCatalogue } from '../wheel-catalogue.ts';
 import { type OpenWriter, openWriter } from './file-writer.ts';
+import { resolveHouse } from './house.ts';
 import { fetchFromHub, HubUnreachable } from './hub.ts';
 import { findSnapshot } from './hub-cache.ts';
 import { openablePath } from './model-files.ts';
@@ -53,7 +54,7 @@ export async function resolveReference(
     case 'path':
       return resolvePath(parsed.path);
     case 'house':
-      throw new ModelReferenceError(`There is no house model ${parsed.name}: no house models have been made yet.`);
+      return resolveHouse(parsed.name);
     case 'upload':
       return resolveUpload(parsed, options.uploadFolder);
     case 'wheel':
