@@ -1,3 +1,5 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
+export * from './data/index.ts';
 export { chain, type OptimiserScope, type Transformation } from './optimisers/transformation.ts';
 export type { Parameter, Updates } from './parameters.ts';
+export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
