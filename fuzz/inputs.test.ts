@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inputRows, sourceOf } from '../packages/runs/src/child/inputs.ts';
+import { inputRows } from '../packages/runs/src/child/input-rows.ts';
+import { sourceOf } from '../packages/runs/src/child/inputs.ts';
 import { answerOrSentence, byteEdits, cases, long, spoilBytes } from './hostile.ts';
 
 let folder: string;

@@ -12,7 +12,7 @@ import { saveHuggingFace } from '../packages/models/dist/node/index.js';
 import { createRuntime } from '../packages/runtime/dist/node/index.js';
 import * as house from '../packages/training/dist/house/ctx-tiny.js';
 import { TrainingStep, train, trainableWeights } from '../packages/training/dist/index.js';
-import { loadCheckpoint, saveCheckpoint } from '../packages/training/dist/node/checkpoint-file.js';
+import { loadCheckpoint, saveCheckpoint } from '../packages/training/dist/node/index.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

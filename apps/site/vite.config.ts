@@ -1,7 +1,7 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vite';
 
-const rooms = ['graph', 'runtime', 'measures', 'models', 'methods', 'library', 'runs'].map(
+const rooms = ['graph', 'runtime', 'measures', 'models', 'training', 'methods', 'library', 'runs'].map(
   (room) => `@working-papers/${room}`,
 );
 

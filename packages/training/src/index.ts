@@ -1,4 +1,5 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
+export * from './data/index.ts';
 
 export {
   type BatchSource,
@@ -9,7 +10,7 @@ export {
   type TrainOptions,
   train,
 } from './loop/train.ts';
-export { crossEntropy, ignored } from './losses/cross-entropy.ts';
+export { type CrossEntropyOptions, crossEntropy } from './losses/cross-entropy.ts';
 export {
   type AdafactorOptions,
   adafactor,
@@ -32,9 +33,10 @@ export { type SgdOptions, sgd, type TraceOptions, trace } from './optimisers/sgd
 export { chain, mapUpdates, type OptimiserScope, type Transformation } from './optimisers/transformation.ts';
 export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
+export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
-  type Batch,
+  type StepInputs,
   type StepResult,
   type TrainingGraph,
   TrainingStep,

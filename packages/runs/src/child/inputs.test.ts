@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import type { Row } from '@working-papers/methods/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { receiveUpload } from '../uploads/receive.ts';
-import { inputRows, sourceOf } from './inputs.ts';
+import { inputRows } from './input-rows.ts';
+import { sourceOf } from './inputs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -44,6 +45,7 @@ describe('rows', () => {
       { prompt: 'say "hi",\nthen go', n: '1' },
       { prompt: 'plain', n: '2' },
     ]);
+    expect(await rowsOf(await file('c.tsv', 'prompt\tn\na, b\t1\n'))).toEqual([{ prompt: 'a, b', n: '1' }]);
   });
 
   it('name file and line of what cannot be read', async () => {

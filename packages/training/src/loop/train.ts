@@ -1,9 +1,9 @@
-import type { Batch, StepResult, TrainingStep } from '../step/training-step.ts';
+import type { StepInputs, StepResult, TrainingStep } from '../step/training-step.ts';
 
 /** Where batches come from: one after the other, from a place that can be written down. */
 export interface BatchSource {
   /** The next batch; undefined when there are no more. */
-  next(): Promise<Batch | undefined>;
+  next(): Promise<StepInputs | undefined>;
   /** What `next` goes on from, fit for JSON. */
   position(): unknown;
 }
@@ -46,7 +46,7 @@ export interface TrainOptions {
   /** Keeps the state: `last` every so many steps and at the end, `best` when an evaluation was the best so far. */
   checkpoint?: { every: number; save(kind: 'last' | 'best', position: LoopPosition): Promise<void> };
   /** Tokens of a batch, for the speed that steps say. */
-  tokensOf?(batch: Batch): number;
+  tokensOf?(batch: StepInputs): number;
   signal?: AbortSignal;
   onEvent?(event: TrainingEvent): void;
 }

@@ -1,7 +1,8 @@
 import { gradient, input } from '@working-papers/graph';
 import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, expect, test } from 'vitest';
-import { crossEntropy, ignored } from './cross-entropy.ts';
+import { ignored } from '../data/sequence.ts';
+import { crossEntropy } from './cross-entropy.ts';
 
 const runtime = createRuntime();
 afterAll(() => runtime.close());

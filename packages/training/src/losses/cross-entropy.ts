@@ -18,9 +18,7 @@ import {
   unsqueeze,
   where,
 } from '@working-papers/graph';
-
-/** A label that counts for nothing, as PyTorch has it. */
-export const ignored = -100;
+import { ignored } from '../data/sequence.ts';
 
 export interface CrossEntropyOptions {
   /** float32 `[...]`, how much each row counts, at least 0; default 1 for each. */

@@ -35,7 +35,7 @@ export interface StepResult {
 }
 
 /** A batch's inputs by name, as the graph of the loss has them. */
-export type Batch = Readonly<Record<string, HostTensor>>;
+export type StepInputs = Readonly<Record<string, HostTensor>>;
 
 /** Batches of different shapes whose tensors are kept. */
 const mostShapes = 8;
@@ -132,7 +132,7 @@ export class TrainingStep {
   }
 
   /** One step on one batch. An aborted signal ends it between two nodes; weights are then half new: load them again or drop them. */
-  async run(batch: Batch, signal?: AbortSignal): Promise<StepResult> {
+  async run(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
     const { call, inputs } = this.#callFor(batch);
     for (const [name, { data }] of Object.entries(batch)) inputs[name]?.write(data);
     for (const [name, value] of this.#scope.scalarsAt(this.done))
@@ -166,7 +166,7 @@ export class TrainingStep {
     for (const tensor of this.#scalars.values()) tensor.release();
   }
 
-  #callFor(batch: Batch): { call: Call; inputs: Record<string, DeviceTensor> } {
+  #callFor(batch: StepInputs): { call: Call; inputs: Record<string, DeviceTensor> } {
     const key = Object.entries(batch)
       .map(([name, { shape }]) => `${name} ${shape.join(' ')}`)
       .sort()

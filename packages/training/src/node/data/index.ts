@@ -1,0 +1,3 @@
+export { type DataFile, type DataFormat, findDataFiles } from './data-files.ts';
+export { type Dataset, type DatasetOptions, openDataset } from './dataset.ts';
+export { type Passage, type TextFormat, type TextOptions, type TextRow, textFormats } from './text-formats.ts';
