@@ -7,6 +7,7 @@ export { type OpenModelOptions, openModel } from './open-model.ts';
 export { openTokenizer } from './open-tokenizer.ts';
 export { loadPrefixes, savePrefixes } from './prefix-file.ts';
 export {
+  checkPlace,
   type SavedModel,
   type SaveModelOptions,
   type SaveOptions,
@@ -15,4 +16,5 @@ export {
   saveModel,
   saveOnnx,
 } from './save-model.ts';
+export { writeFolder } from './write-folder.ts';
 export { writeWhole } from './write-whole.ts';
