@@ -1,4 +1,5 @@
 export type { ActivationsOptions, Looking } from './activations/looking.ts';
+export { forwardInputs } from './activations/taps.ts';
 export type * from './activations/types.ts';
 export type {
   Architecture,
@@ -41,6 +42,7 @@ export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';
 export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';
 export type { PreNormParts } from './architectures/pre-norm.ts';
+export { type LayerPrefix, prefixAttention } from './architectures/prefix-attention.ts';
 export { type QueryBlockOptions, queryBlockAttention } from './architectures/query-block-attention.ts';
 export { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './architectures/rotary.ts';
 export { selfAttention } from './architectures/self-attention.ts';

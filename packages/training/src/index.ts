@@ -1,4 +1,5 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
+export * from './adapters/index.ts';
 export * from './data/index.ts';
 
 export {

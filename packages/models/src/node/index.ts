@@ -7,6 +7,7 @@ export { type OpenModelOptions, openModel } from './open-model.ts';
 export { openTokenizer } from './open-tokenizer.ts';
 export { loadPrefixes, savePrefixes } from './prefix-file.ts';
 export {
+  checkPlace,
   type SavedModel,
   type SaveModelOptions,
   type SaveOptions,
@@ -16,4 +17,5 @@ export {
   saveOnnx,
 } from './save-model.ts';
 export { openTensorFile, type TensorFile } from './tensor-file.ts';
+export { writeFolder } from './write-folder.ts';
 export { writeWhole } from './write-whole.ts';

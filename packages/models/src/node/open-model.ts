@@ -15,7 +15,7 @@ import type { ModelFacts } from '../model-facts.ts';
 import { resolveReference } from '../references/node/resolve.ts';
 import { defaultCacheFolder } from '../references/node/settings.ts';
 import { createTokenizer, missingTokenizer } from '../tokenizers/index.ts';
-import type { Model, OpenOptions, UnroundedWeights } from '../types.ts';
+import type { Model, OpenOptions, UnroundedWeights, WeightSource } from '../types.ts';
 import { createDualEncoder } from '../vision/dual-encoder.ts';
 import { createImageEncoder } from '../vision/image-encoder.ts';
 import { keepsEightBits, weightSource } from '../weights/weight-source.ts';
@@ -33,6 +33,11 @@ export interface OpenModelOptions extends OpenOptions {
   offline?: boolean;
   /** What the names in `parts` mean, by kind and name: `{ attention: { 'lm-infinite': part } }`. */
   partsByName?: Record<string, Record<string, unknown>>;
+  /** Gives all graphs of the model these weights in place of the checkpoint's own: an adapter around them. Not with `int8`. */
+  wrapWeights?(
+    own: WeightSource,
+    checkpoint: Pick<Checkpoint, 'config' | 'tensors'>,
+  ): WeightSource | Promise<WeightSource>;
 }
 
 /**
@@ -55,10 +60,16 @@ export async function openModel(reference: string, options: OpenModelOptions = {
     checkArchitecture(checkpoint, found.reference);
     checkParts(architectureOf(config).kind, options.parts);
     const weights = options.weights ?? preferredWeights(checkpoint);
-    const graphWeights = weightSource(
+    if (options.wrapWeights && weights === 'int8') {
+      throw new Error(
+        "Weights 'int8' are rounded and turned before anything can be put around them, an adapter say. Open the model as 'q8', 'q4' or 'fp32', or merge the adapter into the checkpoint first.",
+      );
+    }
+    const own = weightSource(
       checkpoint.tensors,
       weights === 'int8' ? unroundedWeights(config, preferredWeights(checkpoint)) : weights,
     );
+    const graphWeights = options.wrapWeights ? await options.wrapWeights(own, checkpoint) : own;
     // A model's graphs have most of their weights in common.
     const within = (options.runtime ?? createRuntime(threads === undefined ? {} : { threads })).sharing();
     runtime = within;

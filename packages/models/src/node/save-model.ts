@@ -131,7 +131,8 @@ export async function saveModel(
 /** `owner/name` or the last part of a path, for what a file says that it holds. */
 const nameOf = (reference: string): string => basename(reference.replace(/^\w+:/, '').replace(/[@:].*$/, ''));
 
-async function checkPlace(path: string, kind: 'file' | 'folder', { overwrite }: SaveOptions): Promise<void> {
+/** Throws a sentence where something cannot be saved: no folder to save into, or something there already that is not to be written over. */
+export async function checkPlace(path: string, kind: 'file' | 'folder', { overwrite }: SaveOptions): Promise<void> {
   const parent = await stat(dirname(path)).catch(() => undefined);
   if (!parent?.isDirectory()) throw new Error(`There is no folder ${dirname(path)} to save into. Make it first.`);
   const there = await stat(path).catch(() => undefined);

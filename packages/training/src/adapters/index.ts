@@ -1,0 +1,12 @@
+export { adaptableWeights } from './adaptable.ts';
+export { prefixEntries, promptEntries } from './cache-entries.ts';
+export { createLora, type LowRankPart, lowRankParts } from './create-lora.ts';
+export { createPrefix, createPrompt, type PromptOptions } from './create-prompt.ts';
+export { type LoraConfig, loraConfig, loraDefaults, loraScale, type ModulePattern } from './lora-config.ts';
+export { type LoraWeightsOptions, loraWeights } from './lora-weights.ts';
+export { mergeAdapter, unmergeAdapter } from './merge.ts';
+export { adapterOfPeft } from './peft/read.ts';
+export { type PeftOptions, peftFiles } from './peft/write.ts';
+export { prefixTuned } from './prefix-tuning.ts';
+export { promptTuned } from './prompt-tuning.ts';
+export type * from './types.ts';
