@@ -116,10 +116,10 @@ for (const length of [128, 256]) gates[length] = await measure(length);
 const trained = [...llamaShapes(house.ctxTinyConfig).keys()].map((name) => tensorOf(name, step.weight(name)));
 const tokenizer = { tokenizer: byteTokenizer(house.specials), config: { eos_token: house.specials[0] } };
 await saveHuggingFace({ config: house.ctxTinyConfig, tensors: trained, tokenizer }, join(values.out, 'model'), {
-  type: 'fp16',
+  dtype: 'fp16',
   overwrite: true,
 });
-const report = { steps, seed, seconds: Math.round((Date.now() - began) / 1000), gates, node: process.version };
+const report = { steps, seed, gates, node: process.version };
 await writeFile(join(values.out, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`);
 console.log(JSON.stringify(report));
 step.release();
