@@ -1,11 +1,14 @@
-/** Data sets of readers: .txt, .jsonl and .csv files, spoilt, give rows or a sentence with the line. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** Data sets: files of text and of tables, spoilt, give rows or a sentence with the place. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { openDataset } from '@working-papers/training/node';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inputRows } from '../packages/runs/src/child/input-rows.ts';
 import { sourceOf } from '../packages/runs/src/child/inputs.ts';
+import { capMemory } from './allocations.ts';
 import { answerOrSentence, byteEdits, cases, long, spoilBytes } from './hostile.ts';
 
 let folder: string;
@@ -72,5 +75,54 @@ describe('data sets', () => {
   ];
   it.each(large)('.%s, large: %s', { timeout: 60_000 }, async (kind, _, content) => {
     await answerOrSentence(content.length, () => read(content, kind));
+  });
+});
+
+describe('data sets for training', () => {
+  const fixtures = new URL('../packages/training/src/node/data/fixtures/', import.meta.url);
+  let lift: (() => void) | undefined;
+  beforeAll(() => {
+    lift = capMemory(512 * 2 ** 20);
+  });
+  afterAll(() => lift?.());
+
+  async function readData(content: Uint8Array, name: string): Promise<number> {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    let rows = 0;
+    for await (const { fields } of (await openDataset(path)).from()) rows += Object.keys(fields).length > 0 ? 1 : 0;
+    return rows;
+  }
+
+  it.each(['none-1', 'none-2', 'snappy-1', 'gzip-1', 'brotli-1', 'zstd-2', 'lz4-1', 'delta-2'])(
+    '%s.parquet, spoilt',
+    { timeout: patience },
+    async (name) => {
+      const bytes = await readFile(new URL(`${name}.parquet`, fixtures));
+      expect(await readData(bytes, 'data.parquet')).toBe(40);
+      const footer = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+      await fc.assert(
+        fc.asyncProperty(byteEdits, async (edits) => {
+          // Half of them in the headers of the first pages and in the footer.
+          const spoilt = spoilBytes(bytes, edits, [
+            [0, 400],
+            [footer, bytes.length],
+          ]);
+          await answerOrSentence(spoilt.length, () => readData(spoilt, 'data.parquet'));
+        }),
+        cases(2_000),
+      );
+    },
+  );
+
+  it('.csv.gz, spoilt', { timeout: patience }, async () => {
+    const bytes = gzipSync(files.csv!.repeat(50));
+    await fc.assert(
+      fc.asyncProperty(byteEdits, async (edits) => {
+        const spoilt = spoilBytes(bytes, edits);
+        await answerOrSentence(spoilt.length, () => readData(spoilt, 'data.csv.gz'));
+      }),
+      cases(300),
+    );
   });
 });

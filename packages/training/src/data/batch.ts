@@ -2,13 +2,15 @@
 import { permutation, randomKey } from '../random.ts';
 import { ignored, type Sequence } from './sequence.ts';
 import type { Order } from './shuffle.ts';
-import { checkCount, mapped, type Window, windowed } from './stages.ts';
+import { type BufferSize, buffered, checkCount, mapped } from './stages.ts';
 import type { Stream } from './stream.ts';
 
 /** Rows of one length. All arrays but a class's labels are `[rows, length]`, row by row; a model takes them as int64 tensors. */
 export interface Batch {
   readonly rows: number;
   readonly length: number;
+  /** Whether the labels are the rows' own, one each. */
+  readonly classes: boolean;
   readonly ids: BigInt64Array;
   /** 1 for a token, 0 for padding. */
   readonly mask: BigInt64Array;
@@ -55,7 +57,8 @@ export function batchOf(sequences: readonly Sequence[], options: PaddingOptions 
     const cells = new BigInt64Array(rows * length).fill(BigInt(padding));
     for (const [row, sequence] of sequences.entries()) {
       const start = row * length + (side === 'left' ? length - sequence.ids.length : 0);
-      for (const [place, value] of of(sequence).entries()) cells[start + place] = BigInt(value);
+      const values = of(sequence);
+      for (let place = 0; place < values.length; place++) cells[start + place] = BigInt(values[place]!);
     }
     return cells;
   };
@@ -64,12 +67,14 @@ export function batchOf(sequences: readonly Sequence[], options: PaddingOptions 
     if (count === 0 || count === rows) return count > 0;
     throw new Error(`Of the ${rows} sequences of a batch ${count} have "${field}". All have it, or none.`);
   };
+  const classes = every('label');
   return {
     rows,
     length,
+    classes,
     ids: grid(({ ids }) => ids, padId),
     mask: grid(({ ids }) => ids.map(() => 1), 0),
-    labels: every('label')
+    labels: classes
       ? BigInt64Array.from(sequences, ({ label }) => BigInt(label!))
       : grid(({ ids, labels }) => labels ?? ids, ignored),
     ...(every('segments') ? { segments: grid(({ segments }) => segments!, 0) } : {}),
@@ -88,18 +93,18 @@ export interface BucketOptions extends Order {
   /** Most tokens of a batch, padding included: batches of short sequences have more rows, up to `rows`. A longer sequence is alone. */
   tokens?: number;
   /** Sequences that are sorted together; default 50 batches' of `rows`. */
-  window?: number;
+  buffer?: number;
 }
 
 /**
- * Groups of sequences of about the same length, so that little of a batch is padding: windows of the stream are sorted by length, cut
- * into groups, and the groups given in random order. What has one length is in random order too. The last group of a window may be smaller.
+ * Groups of sequences of about the same length, so that little of a batch is padding: stretches of the stream are sorted by length, cut
+ * into groups, and the groups given in random order. What has one length is in random order too. The last group of a buffer may be smaller.
  */
 export function bucketed(source: Stream<Sequence>, options: BucketOptions): Stream<Sequence[]> {
   const { rows, tokens = Number.POSITIVE_INFINITY, seed, epoch = 0 } = options;
   checkCount('A batch', rows, 'row');
-  const window: Window<Sequence> = { items: options.window ?? 50 * rows };
-  return windowed('bucket', source, window, (held, number) => {
+  const buffer: BufferSize<Sequence> = { items: options.buffer ?? 50 * rows };
+  return buffered('bucket', source, buffer, (held, number) => {
     const key = randomKey(seed, 'buckets', epoch, number);
     const mixed = Array.from(permutation(key, held.length), (index) => held[index]!);
     mixed.sort((one, other) => other.ids.length - one.ids.length);

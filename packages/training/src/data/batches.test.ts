@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   batchOf,
+  batchSource,
   bucketed,
   chunked,
   collected,
@@ -10,10 +11,12 @@ import {
   listed,
   maskTokens,
   packed,
+  padded,
   partOf,
   type Sequence,
   splitByFraction,
   splitByGroup,
+  tensorsOf,
 } from './index.ts';
 
 const numbers = (cells: BigInt64Array | undefined) => Array.from(cells!, Number);
@@ -112,7 +115,7 @@ describe('a batch', () => {
 
   it('is padded on the right or the left, to a length or a multiple', () => {
     const right = batchOf(rows, { padId: 9, multipleOf: 4 });
-    expect([right.rows, right.length]).toEqual([2, 4]);
+    expect([right.rows, right.length, right.classes]).toEqual([2, 4, false]);
     expect(numbers(right.ids)).toEqual([1, 2, 3, 9, 4, 9, 9, 9]);
     expect(numbers(right.mask)).toEqual([1, 1, 1, 0, 1, 0, 0, 0]);
     expect(numbers(right.labels)).toEqual([1, 2, 3, ignored, 4, ignored, ignored, ignored]);
@@ -147,6 +150,32 @@ describe('a batch', () => {
   });
 });
 
+describe('what the loop takes', () => {
+  const make = () => padded(grouped(chunked(listed(textsOf([5, 9, 2])), { length: 3, segments: true }), 2));
+
+  it('are the arrays of each batch by name, until there are no more, and again from where it was', async () => {
+    const batches = await collected(make());
+    const source = batchSource(make());
+    const seen = [];
+    const positions = [source.position()];
+    for (let inputs = await source.next(); inputs; inputs = await source.next()) {
+      seen.push(inputs);
+      positions.push(source.position());
+    }
+    expect(seen).toEqual(batches.map(tensorsOf));
+    expect(Object.keys(seen[0]!).sort()).toEqual(['ids', 'labels', 'mask', 'positions', 'segments']);
+    expect(seen[0]!.ids).toEqual({ dtype: 'int64', shape: [2, 3], data: batches[0]!.ids });
+    const later = batchSource(make(), JSON.parse(JSON.stringify(positions[1])));
+    expect(await later.next()).toEqual(seen[1]);
+    expect(() => batchSource(make(), { batches: 3 })).toThrow(/position is of the stage "undefined"/);
+  });
+
+  it('has a label a row where rows have a class', () => {
+    const { labels, ids } = tensorsOf(batchOf([{ ids: [1], label: 4 }]));
+    expect([labels!.shape, ids!.shape]).toEqual([[1], [1, 1]]);
+  });
+});
+
 describe('buckets', () => {
   it('hold every sequence once, within rows and tokens', async () => {
     await fc.assert(
@@ -156,7 +185,7 @@ describe('buckets', () => {
         fc.integer({ min: 1, max: 40 }),
         async (lengths, rows, tokens) => {
           const texts = textsOf(lengths);
-          const groups = await collected(bucketed(listed(texts), { rows, tokens, seed: 3, window: 15 }));
+          const groups = await collected(bucketed(listed(texts), { rows, tokens, seed: 3, buffer: 15 }));
           for (const group of groups) {
             expect(group.length).toBeLessThanOrEqual(rows);
             const most = Math.max(...group.map(({ ids }) => ids.length));

@@ -1,7 +1,7 @@
 /** Texts of any length as sequences of one length, with little or no padding. */
 import { permutation, randomKey } from '../random.ts';
 import { ignored, type Sequence } from './sequence.ts';
-import { checkCount, windowed } from './stages.ts';
+import { buffered, checkCount } from './stages.ts';
 import { countIn, type Position, type Stream, sourceIn, streamOf } from './stream.ts';
 
 export interface ChunkOptions {
@@ -76,21 +76,21 @@ export interface PackOptions {
   /** Most tokens a sequence holds. */
   length: number;
   /** Texts that are packed together; default 1,024. All of them are held at once. */
-  window?: number;
+  buffer?: number;
   /** Of the order of the sequences, which packing leaves sorted by their longest text. */
   seed: number;
   epoch?: number;
 }
 
 /**
- * Whole texts packed into sequences of at most `length` tokens, best fit decreasing within windows of the stream: no text is cut that
+ * Whole texts packed into sequences of at most `length` tokens, best fit decreasing within stretches of the stream: no text is cut that
  * fits at all, and longer ones are cut into as few pieces as hold them (Best-fit Packing: Ding et al., 2024, arXiv 2404.10830, section 3).
  * Each piece is a segment: it sees itself alone, has positions from 0, and its first token is not learnt.
  */
 export function packed(texts: Stream<Sequence>, options: PackOptions): Stream<Sequence> {
-  const { length, window = 1024, seed, epoch = 0 } = options;
+  const { length, buffer = 1024, seed, epoch = 0 } = options;
   checkCount('A sequence', length, 'token');
-  return windowed('pack', texts, { items: window }, (held, number) => {
+  return buffered('pack', texts, { items: buffer }, (held, number) => {
     const pieces = held.flatMap((text): Piece[] => {
       const count = Math.ceil(text.ids.length / length);
       return Array.from({ length: count }, (_, index) => ({
@@ -129,25 +129,36 @@ function bestFit(pieces: readonly Piece[], length: number): Piece[][] {
 
 /** Pieces end to end; as segments, each begins anew. */
 function joined(pieces: readonly Piece[], segments: boolean): Sequence {
-  const list = (of: (text: Sequence) => readonly number[]) =>
-    pieces.flatMap(({ text, start, end }) => of(text).slice(start, end));
-  const some = (field: 'labels' | 'special' | 'typeIds') => pieces.some(({ text }) => text[field]);
-  if (pieces.some(({ text }) => text.label !== undefined))
+  const length = pieces.reduce((sum, { start, end }) => sum + end - start, 0);
+  /** A list of what stands at each token: of the piece `index`, at a place of its text. */
+  const list = (of: (text: Sequence, index: number) => (place: number) => number): number[] => {
+    const joint = new Array<number>(length);
+    let at = 0;
+    for (const [index, { text, start, end }] of pieces.entries()) {
+      const value = of(text, index);
+      for (let place = start; place < end; place++) joint[at++] = value(place);
+    }
+    return joint;
+  };
+  const some = (field: 'labels' | 'special' | 'typeIds' | 'label') =>
+    pieces.some(({ text }) => text[field] !== undefined);
+  if (some('label'))
     throw new Error(
       'A text with a class of its own cannot be packed with others. Group such texts by their length instead.',
     );
-  const whole = {
-    ids: list(({ ids }) => ids),
-    ...(some('special') ? { special: list((text) => text.special ?? zeros(text)) } : {}),
-    ...(some('typeIds') ? { typeIds: list((text) => text.typeIds ?? zeros(text)) } : {}),
+  const filled = (field: 'special' | 'typeIds') =>
+    some(field) ? { [field]: list((text) => (place) => text[field]?.[place] ?? 0) } : {};
+  const whole: Sequence = {
+    ids: list((text) => (place) => text.ids[place]!),
+    ...filled('special'),
+    ...filled('typeIds'),
   };
-  const labels = list(({ ids, labels }) => labels ?? ids);
-  if (!segments) return some('labels') ? { ...whole, labels } : whole;
-  const positions = pieces.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, place) => place));
+  const labelOf = ({ ids, labels = ids }: Sequence, place: number) => labels[place]!;
+  if (!segments) return some('labels') ? { ...whole, labels: list((text) => (place) => labelOf(text, place)) } : whole;
   return {
     ...whole,
-    labels: labels.map((label, place) => (positions[place] === 0 ? ignored : label)),
-    segments: pieces.flatMap(({ start, end }, index) => new Array<number>(end - start).fill(index + 1)),
-    positions,
+    labels: list((text, index) => (place) => (place === pieces[index]!.start ? ignored : labelOf(text, place))),
+    segments: list((_, index) => () => index + 1),
+    positions: list((_, index) => (place) => place - pieces[index]!.start),
   };
 }

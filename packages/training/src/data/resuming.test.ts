@@ -21,7 +21,7 @@ import {
   type Sequence,
   type Stream,
   shuffled,
-  shuffledWindows,
+  shuffledBuffers,
 } from './index.ts';
 
 const texts = fc.array(
@@ -32,7 +32,7 @@ const settings = fc.record({
   seed: fc.integer(),
   length: fc.integer({ min: 1, max: 12 }),
   rows: fc.integer({ min: 1, max: 4 }),
-  window: fc.integer({ min: 1, max: 9 }),
+  buffer: fc.integer({ min: 1, max: 9 }),
   epochs: fc.integer({ min: 1, max: 3 }),
   keep: fc.boolean(),
 });
@@ -47,24 +47,24 @@ const pipelines: Record<string, (texts: readonly Sequence[], settings: Settings)
     const all = repeated(epochs, (epoch) => shuffled(texts, { seed, epoch }));
     return padded(grouped(chunked(all, { length, segments: true }), rows, { last: 'drop' }), { length, padId: 7 });
   },
-  'shuffled in windows, packed': (texts, { seed, length, rows, window }) => {
-    const mixed = shuffledWindows(listed(texts), { seed, items: window });
-    return padded(grouped(packed(mixed, { length, window: window + 1, seed }), rows));
+  'shuffled in buffers, packed': (texts, { seed, length, rows, buffer }) => {
+    const mixed = shuffledBuffers(listed(texts), { seed, items: buffer });
+    return padded(grouped(packed(mixed, { length, buffer: buffer + 1, seed }), rows));
   },
-  'packed in every epoch': (texts, { seed, length, window, epochs }) =>
+  'packed in every epoch': (texts, { seed, length, buffer, epochs }) =>
     padded(
       grouped(
-        repeated(epochs, (epoch) => packed(shuffled(texts, { seed, epoch }), { length, window, seed, epoch })),
+        repeated(epochs, (epoch) => packed(shuffled(texts, { seed, epoch }), { length, buffer, seed, epoch })),
         2,
       ),
     ),
-  'shuffled in windows, masked, in buckets': (texts, { seed, rows, window, epochs, length }) => {
-    const all = repeated(epochs, (epoch) => shuffledWindows(listed(texts), { seed, epoch, items: window }));
+  'shuffled in buffers, masked, in buckets': (texts, { seed, rows, buffer, epochs, length }) => {
+    const all = repeated(epochs, (epoch) => shuffledBuffers(listed(texts), { seed, epoch, items: buffer }));
     const masked = mapped(all, (sequence, step) => maskTokens(sequence, { ...masking, seed, step }));
-    return padded(bucketed(masked, { seed, rows, window, tokens: 2 * length }), { multipleOf: 4 });
+    return padded(bucketed(masked, { seed, rows, buffer, tokens: 2 * length }), { multipleOf: 4 });
   },
-  'windows of a weight, parts, several of each': (texts, { seed, rows, length }) => {
-    const weighed = shuffledWindows(listed(texts), {
+  'buffers of a weight, parts, several of each': (texts, { seed, rows, length }) => {
+    const weighed = shuffledBuffers(listed(texts), {
       seed,
       items: 8,
       weigh: { of: ({ ids }) => ids.length, most: 20 },
@@ -111,7 +111,7 @@ describe('a stream goes on where it was left', () => {
   });
 
   it('with the positions that the whole would have had', async () => {
-    const make = () => repeated(2, (epoch) => shuffledWindows(listed([...'abcdefg']), { seed: 1, epoch, items: 3 }));
+    const make = () => repeated(2, (epoch) => shuffledBuffers(listed([...'abcdefg']), { seed: 1, epoch, items: 3 }));
     const { positions } = await readWhole(make());
     const reader = make().from(positions[5]);
     const rest = [reader.position()];
@@ -149,14 +149,14 @@ describe('epochs', () => {
   });
 });
 
-describe('the order of a window', () => {
+describe('the order of a buffer', () => {
   it('moves items within it and nowhere else', async () => {
     const items = Array.from({ length: 50 }, (_, index) => index);
-    const mixed = await collected(shuffledWindows(listed(items), { seed: 2, items: 10 }));
+    const mixed = await collected(shuffledBuffers(listed(items), { seed: 2, items: 10 }));
     for (let start = 0; start < 50; start += 10) {
-      const window = mixed.slice(start, start + 10);
-      expect(window.toSorted((a, b) => a - b)).toEqual(items.slice(start, start + 10));
-      expect(window).not.toEqual(items.slice(start, start + 10));
+      const buffer = mixed.slice(start, start + 10);
+      expect(buffer.toSorted((a, b) => a - b)).toEqual(items.slice(start, start + 10));
+      expect(buffer).not.toEqual(items.slice(start, start + 10));
     }
   });
 });
@@ -185,7 +185,7 @@ it('a reader that is left early closes what it reads from', async () => {
     bucketed(
       packed(
         filtered(sequences, ({ ids }) => ids[0] !== 1),
-        { length: 3, seed: 1, window: 5 },
+        { length: 3, seed: 1, buffer: 5 },
       ),
       { seed: 1, rows: 2 },
     ),

@@ -36,6 +36,16 @@ export function textOf(row: DataRow, name: string): string {
   throw new Error(`the field "${name}" must be text; got ${shown(value)}.`);
 }
 
+/** Characters of all texts of a row, with one for any other value: about what it takes in memory, as a buffer weighs it. */
+export const charactersOf = ({ fields }: DataRow): number => sizeOf(fields);
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (ArrayBuffer.isView(value)) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce((sum: number, inner) => sum + sizeOf(inner), 1);
+}
+
 /** The start of a value, as sentences show it. */
 export const shown = (value: unknown): string => {
   const text = typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? String(value));

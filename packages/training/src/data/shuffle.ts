@@ -1,6 +1,6 @@
 /** Random order from a seed, without any state but a count. */
 import { permutation, randomKey } from '../random.ts';
-import { type Window, windowed } from './stages.ts';
+import { type BufferSize, buffered } from './stages.ts';
 import { countIn, type Stream, streamOf } from './stream.ts';
 
 /** What an order follows from. */
@@ -24,11 +24,14 @@ export function shuffled<T>(items: readonly T[], { seed, epoch = 0 }: Order): St
 }
 
 /**
- * A stream shuffled within windows of so many items: for streams too long for memory. An item moves by a window at most, so files whose
+ * A stream shuffled within buffers of so many items: for streams too long for memory. An item moves by a buffer at most, so files whose
  * rows stand in order (by date, by class) need their files shuffled too, or be written shuffled.
  */
-export function shuffledWindows<T>(source: Stream<T>, { seed, epoch = 0, ...window }: Order & Window<T>): Stream<T> {
-  return windowed('shuffle windows', source, window, (items, number) => {
+export function shuffledBuffers<T>(
+  source: Stream<T>,
+  { seed, epoch = 0, ...buffer }: Order & BufferSize<T>,
+): Stream<T> {
+  return buffered('shuffle buffers', source, buffer, (items, number) => {
     const order = permutation(randomKey(seed, 'shuffle', epoch, number), items.length);
     return Array.from(order, (index) => items[index]!);
   });

@@ -90,29 +90,29 @@ export function grouped<T>(
 }
 
 /** How much of a stream is held at once. */
-export interface Window<T> {
+export interface BufferSize<T> {
   /** Most items. */
   items: number;
-  /** What an item weighs, and the weight at which a window ends though it has fewer items. */
+  /** What an item weighs, and the weight at which a buffer ends though it has fewer items. */
   weigh?: { of: (item: T) => number; most: number };
 }
 
 /**
- * Reads a window of items, arranges them, gives what came of it, and reads the next. A reader that goes on within a window reads that
- * window again: its position is where the window began and how much of it was given.
- * @param arrange the items of a window and its number, counted from 0; must give the same each time
+ * Reads a buffer of items, arranges them, gives what came of it, and reads the next. A reader that goes on within a buffer reads that
+ * buffer again: its position is where the buffer began and how much of it was given.
+ * @param arrange the items of a buffer and its number, counted from 0; must give the same each time
  */
-export function windowed<T, U>(
+export function buffered<T, U>(
   stage: string,
   source: Stream<T>,
-  { items, weigh }: Window<T>,
-  arrange: (items: T[], window: number) => readonly U[],
+  { items, weigh }: BufferSize<T>,
+  arrange: (items: T[], buffer: number) => readonly U[],
 ): Stream<U> {
-  checkCount('A window', items, 'item');
-  const start = () => ({ window: 0, given: 0, source: source.from().position() });
+  checkCount('A buffer', items, 'item');
+  const start = () => ({ buffer: 0, given: 0, source: source.from().position() });
   return streamOf(stage, start, async function* (from) {
     const reader = source.from(sourceIn(from));
-    let window = countIn(from, 'window');
+    let buffer = countIn(from, 'buffer');
     let given = countIn(from, 'given');
     try {
       for (;;) {
@@ -126,17 +126,17 @@ export function windowed<T, U>(
           if (weigh) weight += weigh.of(value);
         }
         if (held.length === 0) return;
-        const arranged = arrange(held, window);
+        const arranged = arrange(held, buffer);
         if (given > arranged.length) countIn(from, 'given', arranged.length);
         while (given < arranged.length) {
           const item = arranged[given++]!;
           const after =
             given < arranged.length
-              ? { stage, window, given, source: begin }
-              : { stage, window: window + 1, given: 0, source: reader.position() };
+              ? { stage, buffer, given, source: begin }
+              : { stage, buffer: buffer + 1, given: 0, source: reader.position() };
           yield { item, after };
         }
-        window++;
+        buffer++;
         given = 0;
       }
     } finally {

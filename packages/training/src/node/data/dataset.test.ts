@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { collected, type Position, repeated, type Stream, shuffledWindows } from '../../data/index.ts';
+import { collected, type Position, repeated, type Stream, shuffledBuffers } from '../../data/index.ts';
 import { type DatasetOptions, openDataset } from './dataset.ts';
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
@@ -275,7 +275,7 @@ describe('a data set goes on where it was left', () => {
       const make = async () => {
         const dataset = await openDataset(path);
         return repeated(2, (epoch) =>
-          shuffledWindows(dataset.shuffledFiles({ seed: 2, epoch }), { seed: 1, epoch, items: 5 }),
+          shuffledBuffers(dataset.shuffledFiles({ seed: 2, epoch }), { seed: 1, epoch, items: 5 }),
         );
       };
       const reader = (await make()).from();

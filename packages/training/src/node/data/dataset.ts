@@ -28,7 +28,7 @@ export interface Dataset extends Stream<DataRow> {
   readonly files: readonly DataFile[];
   /** Their number, where the files say it: Parquet. */
   readonly rows?: number;
-  /** The same rows, the files in a random order: before `shuffledWindows`, for rows that stand in an order. */
+  /** The same rows, the files in a random order: before `shuffledBuffers`, for rows that stand in an order. */
   shuffledFiles(order: Order): Stream<DataRow>;
 }
 

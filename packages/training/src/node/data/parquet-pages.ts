@@ -22,15 +22,15 @@ const decompressors: Compressors = {
 };
 
 /**
- * Checks all pages of a column chunk and answers decompressors for it, which give the pages that were decompressed on the way. Throws
- * an error that says what is wrong.
+ * Checks all pages of a column chunk and answers how many bytes they have, and decompressors which give the pages that were
+ * decompressed on the way. Throws an error that says what is wrong.
  * @param chunk the bytes of the chunk
  */
 export function checkPages(
   chunk: ArrayBuffer,
   { codec, num_values, total_uncompressed_size }: ColumnMetaData,
   schemaPath: SchemaTree[],
-): Compressors {
+): { length: number; compressors: Compressors } {
   const values = Number(num_values);
   if (values > mostValues)
     throw new Error(`a column has ${values} values in one row group; at most ${mostValues} are read at once`);
@@ -62,7 +62,10 @@ export function checkPages(
     if (!page) throw new Error('a page was decompressed that is not among those of its column');
     return page;
   };
-  return Object.fromEntries(Object.keys(decompressors).map((name) => [name, known]));
+  return {
+    length: reader.offset,
+    compressors: Object.fromEntries(Object.keys(decompressors).map((name) => [name, known])),
+  };
 }
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;

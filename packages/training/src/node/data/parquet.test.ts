@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parquetMetadata, parquetSchema } from 'hyparquet';
+import { getTreePath } from 'hyparquet/src/schema.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countParquetRows, parquetRows } from './parquet.ts';
+import { checkPages } from './parquet-pages.ts';
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const expected = JSON.parse(readFileSync(join(fixtures, 'parquet.json'), 'utf8')) as Record<string, unknown>[];
@@ -83,6 +86,18 @@ describe('rows of Parquet files', () => {
     for (const [name, content, sentence] of spoilt) {
       await writeFile(join(folder, name), content);
       await expect(read(join(folder, name))).rejects.toThrow(sentence);
+    }
+  });
+
+  it('are not looked for behind the last page of a column', async () => {
+    const bytes = Uint8Array.from(await readFile(join(fixtures, 'none-2.parquet'))).buffer;
+    const metadata = parquetMetadata(bytes);
+    for (const { meta_data: column } of metadata.row_groups[0]!.columns) {
+      const start = Number(column!.dictionary_page_offset ?? column!.data_page_offset);
+      const size = Number(column!.total_compressed_size);
+      // More of the file than the column has, as a spoilt size would claim.
+      const path = getTreePath(parquetSchema(metadata), column!.path_in_schema);
+      expect(checkPages(bytes.slice(start, start + size + 400), column!, path).length).toBe(size);
     }
   });
 

@@ -1,13 +1,6 @@
 /** Rows of Parquet files. */
 import { type FileHandle, open } from 'node:fs/promises';
-import {
-  type AsyncBuffer,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetSchema,
-  type RowGroup,
-  type SchemaTree,
-} from 'hyparquet';
+import { type AsyncBuffer, parquetMetadataAsync, parquetSchema, type RowGroup, type SchemaTree } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { assembleAsync, asyncGroupToRows } from 'hyparquet/src/rowgroup.js';
@@ -41,7 +34,7 @@ const parsers = { ...DEFAULT_PARSERS, stringFromBytes: (bytes: Uint8Array | unde
 export async function countParquetRows(path: string, name: string): Promise<number> {
   const handle = await open(path);
   try {
-    return countOf(await footerOf(await bufferOf(handle), name));
+    return (await footerOf(await bufferOf(handle), name)).rows;
   } finally {
     await handle.close();
   }
@@ -60,16 +53,14 @@ export async function* parquetRows(
   const handle = await open(path);
   try {
     const file = await bufferOf(handle);
-    const metadata = await footerOf(file, name);
-    const count = countOf(metadata);
+    const { groups, schema, rows: count } = await footerOf(file, name);
     if (start > count)
       throw new Error(
         `${name} has ${count} rows, and the position is at row ${start}. Go on with the file that it was taken from.`,
       );
-    const schema = parquetSchema(metadata);
     const columns = columnsOf(schema, fields, name);
     let first = 0;
-    for (const [number, group] of metadata.row_groups.entries()) {
+    for (const [number, group] of groups.entries()) {
       const end = first + Number(group.num_rows);
       if (end > start) {
         const refuse = (error: unknown) => unreadable(`${name}, row group ${number + 1}`, error);
@@ -110,8 +101,14 @@ async function bufferOf(handle: FileHandle): Promise<AsyncBuffer> {
   };
 }
 
+interface Footer {
+  groups: readonly RowGroup[];
+  schema: SchemaTree;
+  rows: number;
+}
+
 /** What a file says of itself, its counts and places held against the file. */
-async function footerOf(file: AsyncBuffer, name: string): Promise<FileMetaData> {
+async function footerOf(file: AsyncBuffer, name: string): Promise<Footer> {
   const refuse = (what: string) => new Error(`${name} is no whole Parquet file: ${what}. Fetch or write it again.`);
   if (file.byteLength < 12) throw refuse(`it has ${file.byteLength} bytes`);
   const ending = new DataView(await file.slice(file.byteLength - 8));
@@ -133,13 +130,11 @@ async function footerOf(file: AsyncBuffer, name: string): Promise<FileMetaData> 
       }
     }
     if (total !== Number(metadata.num_rows)) throw new Error('its row groups have other rows than the whole');
-    return metadata;
+    return { groups: metadata.row_groups, schema: parquetSchema(metadata), rows: total };
   } catch (error) {
     throw refuse((error as Error).message.slice(0, 300));
   }
 }
-
-const countOf = ({ num_rows }: FileMetaData): number => Number(num_rows);
 
 type Column = RowGroup['columns'][number]['meta_data'];
 
@@ -178,14 +173,15 @@ async function groupRows(
     const { start, end } = placeOf(chunk);
     const buffer = await file.slice(start, end);
     const schemaPath = getTreePath(schema, chunk.path_in_schema);
-    const column = readColumn({ view: new DataView(buffer), offset: 0 }, select, {
+    const { length, compressors } = checkPages(buffer, chunk, schemaPath);
+    const column = readColumn({ view: new DataView(buffer, 0, length), offset: 0 }, select, {
       ...chunk,
       pathInSchema: chunk.path_in_schema,
       element: schemaPath.at(-1)!.element,
       schemaPath,
       parsers,
       utf8: false,
-      compressors: checkPages(buffer, chunk, schemaPath),
+      compressors,
     });
     const rows = column.data.reduce((sum, { length }) => sum + length, 0);
     if (rows < count) throw new Error(`the column ${chunk.path_in_schema.join('.')} has ${rows} of ${count} rows`);
