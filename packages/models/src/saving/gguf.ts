@@ -50,7 +50,7 @@ export function planGguf(model: ModelToSave, type: WrittenType, name?: string): 
     // What lies in Hugging Face's order is turned, what came from a GGUF file lies as llama.cpp wants it.
     const transposes = layout.transposed?.test(name) === true && !tensor.transposed;
     const shape = shapeOf(tensor, transposes);
-    const conversion = { type: typeOf(tensor, name, shape, wanted), transposes, swap: layout.rowsOf?.(name, config) };
+    const conversion = { type: typeOf(name, shape, wanted), transposes, swap: layout.rowsOf?.(name, config) };
     tensors.push({ name, shape, type: conversion.type, pieces: () => converted(tensor, conversion) });
   };
   const divisors = ropeDivisors(config, architecture);
@@ -116,7 +116,7 @@ function ropeDivisors(config: ModelConfig, architecture: string): Float32Array |
 
 const headType = (type: WrittenType): WrittenType => (type === 'Q4_0' ? 'Q8_0' : type);
 
-function typeOf(tensor: TensorToSave, name: string, shape: readonly number[], wanted: WrittenType): WeightType {
+function typeOf(name: string, shape: readonly number[], wanted: WrittenType): WeightType {
   if (shape.length <= 1 || alwaysSingle.test(name) || !name.endsWith('.weight')) return 'F32';
   return fitsRows(wanted, rowOf(shape)) ? wanted : 'F16';
 }

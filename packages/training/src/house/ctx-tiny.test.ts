@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { DecoderModel } from '@working-papers/models';
+import { type DecoderModel, llamaShapes, weightSource } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
+import { weightOf } from '@working-papers/models/testing';
 import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, expect, test } from 'vitest';
 import { train } from '../loop/train.ts';
 import { TrainingStep } from '../step/training-step.ts';
-import { fixedWeights } from '../testing/fixed-weights.ts';
 import { trainableWeights } from '../weights/trainable-weights.ts';
-import { ctxTinyBatches, ctxTinyGraph, ctxTinyInitial, ctxTinyOptimiser, curriculum } from './ctx-tiny.ts';
+import {
+  ctxTinyBatches,
+  ctxTinyConfig,
+  ctxTinyGraph,
+  ctxTinyInitial,
+  ctxTinyOptimiser,
+  curriculum,
+} from './ctx-tiny.ts';
 import { passkeyNames, passkeyQuestion } from './recall-tasks.ts';
 
 const runtime = createRuntime();
@@ -35,7 +42,9 @@ test('its report passes the gate', () => {
 
 test('a short version of the recipe learns', async () => {
   const initial = ctxTinyInitial(3);
-  const weights = trainableWeights(fixedWeights(initial));
+  const shapes = llamaShapes(ctxTinyConfig);
+  const tensors = new Map([...initial].map(([name, values]) => [name, weightOf(name, shapes.get(name)!, values)]));
+  const weights = trainableWeights(weightSource(tensors, 'fp32'));
   const { loss } = ctxTinyGraph(weights);
   const step = await TrainingStep.compile(
     runtime,

@@ -19,7 +19,6 @@ import { dataFolder } from '../settings.ts';
 import { stopping } from '../stopping.ts';
 import {
   answers,
-  badRequest,
   callFields,
   type Environment,
   mustBeAdmin,
