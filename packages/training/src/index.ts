@@ -1,7 +1,6 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
 export * from './adapters/index.ts';
 export * from './data/index.ts';
-
 export {
   type BatchSource,
   type Evaluation,
@@ -48,4 +47,5 @@ export {
   TrainingStep,
   type TrainingStepOptions,
 } from './step/training-step.ts';
+export * from './tasks/index.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';

@@ -117,7 +117,7 @@ const baseOf = ({ base }: BertFamily, weights: Pick<WeightSource, 'has'>): strin
   weights.has(`${base}embeddings.word_embeddings.weight`) ? base : '';
 
 const architectureOf = (family: BertFamily): EncoderArchitecture =>
-  encoderArchitecture(family.types, family.config, family.heads, family.tokenTypes, encoderOfFamily(family));
+  encoderArchitecture(family.types, family.config, family, encoderOfFamily(family));
 
 export const bertArchitecture = architectureOf(bertFamily);
 export const robertaArchitecture = architectureOf(robertaFamily);

@@ -1,0 +1,64 @@
+/** An encoder with the head that a task needs: its own where it has it, else a new one. */
+import {
+  type EncoderHead,
+  elementCount,
+  encoderOf,
+  labelsOf,
+  type WeightTensor,
+  withNewHead,
+} from '@working-papers/models';
+import { besideBody, moduleNames } from '../adapters/module-names.ts';
+import { normalValues } from '../initial-values.ts';
+import { floatWeight } from '../weights/float-weight.ts';
+import type { TrainableModel } from './trainable-model.ts';
+
+/** Deviation of fresh weights where the configuration has no `initializer_range`: BERT's. */
+const usualDeviation = 0.02;
+
+/**
+ * The model with a head for these labels. One that has it, with the same labels, stays as it is. Otherwise products of the new head are drawn
+ * from a normal distribution, the same for one seed and name, biases are 0, and a head that was there before goes. Names become those of
+ * transformers' class. Throws a sentence for a decoder.
+ */
+export function withHead(
+  model: TrainableModel,
+  head: EncoderHead,
+  labels: readonly string[],
+  seed: number,
+): TrainableModel {
+  const { config, tensors } = model;
+  const has = (name: string) => tensors.has(name);
+  const before = encoderOf(config).head(config, { has });
+  const { config: changed, shapes } = withNewHead(config, head, labels);
+  if (before === head && (labels.length === 0 || labelsOfHead(model).join('\n') === labels.join('\n'))) return model;
+  const { inClass } = moduleNames({ config: changed, tensors });
+  const all = new Map<string, WeightTensor>();
+  for (const [name, tensor] of tensors) {
+    const own = inClass(name);
+    if (!besideBody.test(own)) all.set(own, { ...tensor, name: own });
+  }
+  const deviation = typeof config.initializer_range === 'number' ? config.initializer_range : usualDeviation;
+  const fresh = new Set(model.fresh);
+  for (const [name, shape] of shapes) {
+    if (all.get(name)?.shape.join() === shape.join()) continue;
+    const count = elementCount(shape, name);
+    const values = /norm\.weight$/i.test(name)
+      ? new Float32Array(count).fill(1)
+      : shape.length === 1
+        ? new Float32Array(count)
+        : normalValues(seed, name, count).map((value) => value * deviation);
+    all.set(
+      name,
+      floatWeight(name, shape, () => values),
+    );
+    fresh.add(name);
+  }
+  return { ...model, config: changed, tensors: all, fresh };
+}
+
+/** What a model's configuration says that its head tells apart. */
+export function labelsOfHead({ config }: TrainableModel): string[] {
+  const { id2label } = config;
+  const count = typeof id2label === 'object' && id2label !== null ? Object.keys(id2label).length : 0;
+  return labelsOf(config, count);
+}
