@@ -38,6 +38,8 @@ export interface ForwardOptions {
   tap?: Tap | undefined;
   /** Exchanged parts, as the architecture names them. */
   parts?: Record<string, unknown> | undefined;
+  /** int64 `[wanted]`: the places row * sequence + token whose logits are given, of decoders and masked language models; default all. */
+  logitsAt?: Tensor | undefined;
 }
 
 /** One row of the table. */

@@ -186,7 +186,7 @@ export function encoderArchitecture(
       required: ['ids'],
       optional: ['mask', 'positions', ...(tokenTypes ? (['tokenTypes'] as const) : [])],
     }),
-    forward(config, weights, inputs, { tap, parts }) {
+    forward(config, weights, inputs, { tap, parts, logitsAt }) {
       const ids = given(inputs, 'ids', config.model_type);
       const { padding } = encoderConfig(config);
       const output = build(config, weights, {
@@ -196,6 +196,7 @@ export function encoderArchitecture(
         tokenTypes: inputs.tokenTypes,
         padding: inputs.mask,
         mask: inputs.mask && paddingMask(inputs.mask),
+        logitsAt,
         tap,
         parts: parts as Partial<EncoderParts> | undefined,
       });

@@ -10,6 +10,7 @@ import {
 import { besideBody, moduleNames } from '../adapters/module-names.ts';
 import { normalValues } from '../initial-values.ts';
 import { floatWeight } from '../weights/float-weight.ts';
+import { type ClassNames, namedClasses } from './class-names.ts';
 import type { TrainableModel } from './trainable-model.ts';
 
 /** Deviation of fresh weights where the configuration has no `initializer_range`: BERT's. */
@@ -61,4 +62,16 @@ export function labelsOfHead({ config }: TrainableModel): string[] {
   const { id2label } = config;
   const count = typeof id2label === 'object' && id2label !== null ? Object.keys(id2label).length : 0;
   return labelsOf(config, count);
+}
+
+/** The classes that were asked for; else the model's own where its head knows all those of the data; else those of the data. */
+export async function classesFor(
+  model: TrainableModel,
+  asked: readonly string[] | undefined,
+  inData: () => Promise<ClassNames>,
+): Promise<ClassNames> {
+  if (asked) return namedClasses(asked);
+  const found = await inData();
+  const own = labelsOfHead(model);
+  return own.length > 0 && found.names.every((name) => own.includes(name)) ? namedClasses(own) : found;
 }

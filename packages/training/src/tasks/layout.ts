@@ -25,14 +25,13 @@ export interface Layout {
   /** Tokens a row at most. */
   length: number;
   padding: PaddingOptions;
-  notes: string[];
 }
 
 /** Rows are padded to lengths of which there are few, so that a step is laid out seldom. */
 const lengthStep = 8;
 
 /**
- * Counts the rows and settles lengths. Rejects with a sentence where there are fewer rows than a batch, and where a row would be longer than
+ * Counts the rows and settles lengths; `countsRows` says whether a batch is of rows (texts that are laid end to end make batches of their own). Rejects with a sentence where there are fewer rows than a batch, and where a row would be longer than
  * the model's positions.
  */
 export async function layoutOf(
@@ -40,6 +39,7 @@ export async function layoutOf(
   { training, evaluation }: Parts,
   { batch, length }: TaskOptions,
   usual: { batch: number; length: number },
+  { countsRows = true }: { countsRows?: boolean } = {},
 ): Promise<Layout> {
   const { contextLength } = architectureOf(config).facts(config);
   const most = Math.min(contextLength, maxSequenceLength ?? contextLength);
@@ -49,9 +49,9 @@ export async function layoutOf(
     );
   const rows = await countOf(training, 'to learn from');
   if (evaluation) await countOf(evaluation, 'to evaluate on');
-  const wanted = batch ?? Math.min(usual.batch, rows);
+  const wanted = batch ?? (countsRows ? Math.min(usual.batch, rows) : usual.batch);
   if (!Number.isInteger(wanted) || wanted < 1) throw new Error(`A batch has at least 1 row; got ${wanted}.`);
-  if (rows < wanted)
+  if (countsRows && rows < wanted)
     throw new Error(
       `There ${rows === 1 ? 'is 1 row' : `are ${rows} rows`} to learn from, and a batch has ${wanted}. Give more rows, or batches of at most ${rows}.`,
     );
@@ -62,7 +62,6 @@ export async function layoutOf(
     batch: wanted,
     length: longest,
     padding: { padId: padIdOf(config), multipleOf: fits ? lengthStep : 1 },
-    notes: [],
   };
 }
 

@@ -3,6 +3,7 @@ import { argMax, cast, div, equal, max, not, reduceSum, type Tensor } from '@wor
 import type { ModelConfig, WeightSource } from '@working-papers/models';
 import { ignored } from '../data/sequence.ts';
 import type { Stream } from '../data/stream.ts';
+import { crossEntropy } from '../losses/cross-entropy.ts';
 import type { StepInputs } from '../step/training-step.ts';
 import type { TaskData } from './task-data.ts';
 import type { TrainableModel } from './trainable-model.ts';
@@ -40,7 +41,7 @@ export interface Task {
   batches(epoch: number): Stream<StepInputs>;
   /** Batches that are measured and not learnt. */
   readonly evaluation?: Stream<StepInputs> | undefined;
-  /** What is told of an evaluation, from the means of loss and metrics over all rows; the first decides what is best, less being better. */
+  /** What is told of an evaluation, from the means of loss and metrics over all rows; `loss` decides what is best. */
   values(means: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
   /** Tokens of a batch, padding left out. */
   tokensOf(batch: StepInputs): number;
@@ -74,6 +75,13 @@ export function accuracyOf({ logits, labels }: Labelled): Tensor {
   const right = cast(equal(argMax(logits, -1), labels), 'float32');
   return div(reduceSum(right, [0]), max(labelledCount(labels), 1));
 }
+
+/** Cross entropy at the labelled places, and how many the likeliest class is right of. */
+export const gradeLabelled = (labelled: Labelled): TaskGraph => ({
+  loss: crossEntropy(labelled.logits, labelled.labels),
+  count: labelledCount(labelled.labels),
+  metrics: { accuracy: accuracyOf(labelled) },
+});
 
 /** The sum of a mask's tokens. */
 export function tokensOfMask(batch: StepInputs): number {

@@ -122,6 +122,7 @@ export class Training {
               every: evaluateEvery,
               // Not to be left half-way: what is best decides what comes.
               measure: () => this.evaluate(),
+              by: { value: 'loss' },
               ...(patience === undefined ? {} : { patience }),
             },
           }),

@@ -82,3 +82,46 @@ export function topicRows(count: number, seed = 1): { text: string; label: strin
     return { text: [`w${own + below(20)}`, ...text].join(' '), label };
   });
 }
+
+/** Texts of words that follow each other in a circle, from any place on: what is left out, or comes next, follows from the others. */
+export function circleRows(count: number, { words = 12, seed = 1, circle = 40 } = {}): { text: string }[] {
+  const uniform = seededUniform(seed);
+  return Array.from({ length: count }, () => {
+    const start = Math.floor(uniform() * circle);
+    return { text: Array.from({ length: words }, (_, index) => `w${(start + index) % circle}`).join(' ') };
+  });
+}
+
+/** Words with a tag each: names of two kinds, which begin with one of ten words and may go on with one of ten others, among other words. */
+export function nameRows(count: number, seed = 1): { tokens: string[]; tags: string[] }[] {
+  const uniform = seededUniform(seed);
+  const below = (most: number) => Math.floor(uniform() * most);
+  return Array.from({ length: count }, () => {
+    const [tokens, tags]: [string[], string[]] = [[], []];
+    for (let left = 6; left > 0; left--) {
+      const kind = ['O', 'O', 'PER', 'LOC'][below(4)]!;
+      const first = kind === 'PER' ? 0 : kind === 'LOC' ? 20 : 40;
+      tokens.push(`w${first + below(10)}`);
+      tags.push(kind === 'O' ? 'O' : `B-${kind}`);
+      if (kind === 'O' || uniform() < 0.5) continue;
+      tokens.push(`w${first + 10 + below(10)}`);
+      tags.push(`I-${kind}`);
+    }
+    return { tokens, tags };
+  });
+}
+
+/** Pairs that have two of 60 words in common and no other, with a third text of other words. */
+export function pairRows(count: number, seed = 1): { anchor: string; positive: string; negative: string }[] {
+  const uniform = seededUniform(seed);
+  const word = (first: number, most: number) => `w${first + Math.floor(uniform() * most)}`;
+  return Array.from({ length: count }, () => {
+    const [one, other] = [word(0, 60), word(0, 60)];
+    const noise = () => word(60, 25);
+    return {
+      anchor: [noise(), one, other, noise()].join(' '),
+      positive: [one, noise(), noise(), other].join(' '),
+      negative: [word(0, 60), noise(), noise(), word(0, 60)].join(' '),
+    };
+  });
+}
