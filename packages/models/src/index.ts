@@ -33,6 +33,7 @@ export {
   encoderOf,
   imageEncoderOf,
   seq2seqOf,
+  shapesOf,
 } from './architectures/index.ts';
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';

@@ -55,6 +55,12 @@ const classes: readonly [suffix: RegExp, head: EncoderHead][] = [
   [/ForQuestionAnswering$/, 'question-answering'],
 ];
 
+/** The head that a configuration's `architectures` names; undefined for a base model, and for a class that is not transformers' own. */
+export function namedHead({ architectures }: ModelConfig): EncoderHead | undefined {
+  const named = Array.isArray(architectures) ? String(architectures[0]) : '';
+  return classes.find(([suffix]) => suffix.test(named))?.[1];
+}
+
 /**
  * The head that a configuration's `architectures` names, if its weights are there. Without that field, or where it names a class that
  * is not transformers' own, the masked language model's or the answer's where the weights show it; a base model has none.

@@ -1,20 +1,9 @@
 /** An encoder with the head that a task needs: its own where it has it, else a new one. */
-import {
-  type EncoderHead,
-  elementCount,
-  encoderOf,
-  labelsOf,
-  type WeightTensor,
-  withNewHead,
-} from '@working-papers/models';
+import { type EncoderHead, encoderOf, labelsOf, type WeightTensor, withNewHead } from '@working-papers/models';
 import { besideBody, moduleNames } from '../adapters/module-names.ts';
-import { normalValues } from '../initial-values.ts';
-import { floatWeight } from '../weights/float-weight.ts';
 import { type ClassNames, namedClasses } from './class-names.ts';
+import { deviationOf, freshWeight } from './new-model.ts';
 import type { TrainableModel } from './trainable-model.ts';
-
-/** Deviation of fresh weights where the configuration has no `initializer_range`: BERT's. */
-const usualDeviation = 0.02;
 
 /**
  * The model with a head for these labels. One that has it, with the same labels, stays as it is. Otherwise products of the new head are drawn
@@ -38,20 +27,11 @@ export function withHead(
     const own = inClass(name);
     if (!besideBody.test(own)) all.set(own, { ...tensor, name: own });
   }
-  const deviation = typeof config.initializer_range === 'number' ? config.initializer_range : usualDeviation;
-  const fresh = new Set(model.fresh);
+  const deviation = deviationOf(config);
+  const fresh = new Set([...(model.fresh ?? [])].map(inClass).filter((name) => all.has(name)));
   for (const [name, shape] of shapes) {
     if (all.get(name)?.shape.join() === shape.join()) continue;
-    const count = elementCount(shape, name);
-    const values = /norm\.weight$/i.test(name)
-      ? new Float32Array(count).fill(1)
-      : shape.length === 1
-        ? new Float32Array(count)
-        : normalValues(seed, name, count).map((value) => value * deviation);
-    all.set(
-      name,
-      floatWeight(name, shape, () => values),
-    );
+    all.set(name, freshWeight(name, shape, { seed, deviation }));
     fresh.add(name);
   }
   return { ...model, config: changed, tensors: all, fresh };

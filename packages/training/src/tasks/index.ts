@@ -7,6 +7,7 @@ export { type ClassificationOptions, classificationTask } from './classification
 export { type ContrastiveTaskOptions, contrastiveTask } from './contrastive.ts';
 export { type DistillationOptions, distillationTask } from './distillation.ts';
 export { type MaskedOptions, maskedTask } from './masked.ts';
+export { newModel } from './new-model.ts';
 export { type Decline, declines, type TrainingSettings } from './settings.ts';
 export type { Labelled, Task, TaskGraph, TaskKind, TaskOptions } from './task.ts';
 export type { RowStream, TaskData } from './task-data.ts';

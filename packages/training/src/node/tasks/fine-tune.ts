@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { SavedType } from '@working-papers/models';
+import { isBlockType, type SavedType } from '@working-papers/models';
 import { saveHuggingFace, writeWhole } from '@working-papers/models/node';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
@@ -34,12 +34,15 @@ export interface FineTuneOptions extends TrainingSettings {
 }
 
 export interface FineTuned {
+  /** The folder. */
   out: string;
   end: TrainingEnd;
   /** Steps that were done. */
   steps: number;
   /** Of the weights that were saved: the best, where there were rows to evaluate on. */
   evaluation?: Readonly<Record<string, number>>;
+  /** Sentences that a user should know. */
+  notes: string[];
 }
 
 /** Names in the folder of a training. */
@@ -88,11 +91,16 @@ export async function fineTune(task: Task, options: FineTuneOptions): Promise<Fi
     if (end === 'diverged') throw new Error(divergence(training, at));
     if (existsSync(at.checkpoint('best'))) await loadCheckpoint(at.checkpoint('best'), step);
     const evaluation = task.evaluation ? await training.evaluate() : undefined;
-    await saveHuggingFace(training.model(), out, { dtype, overwrite: true });
     const adapter = training.adapter();
     if (adapter) await saveAdapter(adapter, at.adapter, { base: task.model.reference, overwrite: true });
+    const notes = [...task.notes];
+    if (adapter && [...task.model.tensors.values()].some(({ type }) => isBlockType(type)))
+      notes.push(
+        `The adapter is saved alone (${at.adapter}): the weights of ${task.model.reference} are quantised, and merged ones would be rounded again.`,
+      );
+    else await saveHuggingFace(training.model(), out, { dtype, overwrite: true });
     await writeWhole(at.plot, jsonPieces(lossPlot(readLog(at.log))));
-    return { out, end, steps, ...(evaluation ? { evaluation } : {}) };
+    return { out, end, steps, ...(evaluation ? { evaluation } : {}), notes };
   } finally {
     training?.release();
     if (!options.runtime) runtime.close();
