@@ -10,7 +10,7 @@ export {
   type Shape,
   sameShape,
 } from './dimensions.ts';
-export { gradient } from './gradient.ts';
+export { type GradientOptions, gradient } from './gradient.ts';
 export {
   externalData,
   type OnnxInitializer,
@@ -120,6 +120,8 @@ export {
   sqrt,
   tanh,
 } from './operations/unary.ts';
+export { zeroAfter } from './operations/waiting.ts';
+export type { Segment } from './recompute.ts';
 export {
   type DataType,
   describe,

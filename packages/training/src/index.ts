@@ -42,6 +42,13 @@ export { isSelected, type Parameter, type Selection, type Updates } from './para
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
+  type Activations,
+  attentionSegments,
+  blockSegments,
+  collectActivations,
+  type SegmentOptions,
+} from './step/segments.ts';
+export {
   type StepInputs,
   type StepResult,
   type TrainingGraph,

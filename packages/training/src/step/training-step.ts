@@ -1,4 +1,4 @@
-import { gradient, type Tensor } from '@working-papers/graph';
+import { gradient, type Segment, type Tensor } from '@working-papers/graph';
 import type { Call, DeviceTensor, HostTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
 import { type AfterUpdate, applyUpdates } from '../optimisers/apply.ts';
 import { globalNorm } from '../optimisers/clipping.ts';
@@ -17,6 +17,8 @@ export interface TrainingGraph {
   optimiser: Transformation;
   /** Changes each new weight before it is kept. */
   afterUpdate?: AfterUpdate;
+  /** What is computed again in the backward pass instead of being kept; see `layerSegments`. */
+  recompute?: readonly Segment[];
 }
 
 export interface TrainingStepOptions extends Pick<ProgramOptions, 'threads' | 'signal' | 'label' | 'profile'> {
@@ -86,11 +88,12 @@ export class TrainingStep {
   /** Compiles a step and lays out its state; rejects with a sentence where a gradient or an initial value does not fit. */
   static async compile(runtime: Runtime, graph: TrainingGraph, options: TrainingStepOptions): Promise<TrainingStep> {
     const { initial, ...programOptions } = options;
-    const { loss, parameters, optimiser, metrics = {}, afterUpdate } = graph;
+    const { loss, parameters, optimiser, metrics = {}, afterUpdate, recompute } = graph;
     if (parameters.length === 0) throw new Error('There is nothing to train: no weight of this graph changes.');
     const gradients = gradient(
       loss,
       parameters.map(({ tensor }) => tensor),
+      { recompute },
     );
     const updates: Updates = new Map(parameters.map(({ name }, index) => [name, gradients[index]!]));
     const gradientNorm = globalNorm(updates);
