@@ -96,7 +96,8 @@ function computedAgain({ inside, kept }: Plan, own: readonly (Tensor | undefined
     return waiting;
   };
   for (const op of inside) {
-    const inputs = op.inputs.map((tensor) => tensor && later(tensor));
+    const seen = op.inputs.map((tensor) => tensor && later(tensor));
+    const inputs: Operation['inputs'] = op.rule.again?.(seen, zero) ?? seen;
     const outputs: Tensor[] = [];
     const copy: Operation = { rule: op.rule, attributes: op.attributes, inputs, outputs };
     for (const output of op.outputs) {
