@@ -36,11 +36,11 @@ export const serve10m: DecoderRecipe = {
     },
     'serve-10m',
   ),
-  rate: 1.5e-3,
+  rate: 1.2e-3,
   // Texts of 64 pieces are where copying is learnt cheapest; each longer phase stretches it.
   curriculum: (steps) => [
     {
-      until: Math.ceil(0.36 * steps),
+      until: Math.ceil(0.4 * steps),
       rows: tokens / 64,
       length: 64,
       tasks: [
@@ -50,7 +50,7 @@ export const serve10m: DecoderRecipe = {
       ],
     },
     {
-      until: Math.ceil(0.5 * steps),
+      until: Math.ceil(0.54 * steps),
       rows: tokens / 128,
       length: 128,
       tasks: [
@@ -61,7 +61,7 @@ export const serve10m: DecoderRecipe = {
       ],
     },
     {
-      until: Math.ceil(0.62 * steps),
+      until: Math.ceil(0.66 * steps),
       rows: tokens / 256,
       length: 256,
       tasks: [
