@@ -54,4 +54,5 @@ export {
 export type { TrainingGraph } from './step/step-graph.ts';
 export { StepRandom } from './step/step-random.ts';
 export { type StepResult, TrainingStep, type TrainingStepOptions } from './step/training-step.ts';
+export * from './tasks/index.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';

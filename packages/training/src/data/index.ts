@@ -9,7 +9,7 @@
  */
 
 export { type Batch, type BucketOptions, batchOf, bucketed, type PaddingOptions, padded } from './batch.ts';
-export { batchSource, tensorsOf } from './batch-source.ts';
+export { batchSource, inputSource, tensorsOf } from './batch-source.ts';
 export {
   type ConversationOptions,
   chatSequence,

@@ -76,6 +76,9 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
     return why;
   };
 
+  // Ended here before, and killed before it could say so.
+  if (step.done < steps && evaluation?.patience !== undefined && best.since >= evaluation.patience)
+    return end('patience');
   while (step.done < steps) {
     if (signal?.aborted) {
       await save('last');
