@@ -8,9 +8,9 @@ import {
   mul,
   neg,
   not,
-  range,
   reduceSum,
   reshape,
+  scatterElements,
   softmax,
   sub,
   type Tensor,
@@ -38,8 +38,10 @@ export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: RowOpt
       return neg(reduceSum(mul(reshape(logProbabilities, [-1]), share), [0]));
     },
     (g, _, [given]) => {
-      const hot = cast(equal(range(0, classes), unsqueeze(label, [1])), logits.dtype);
-      return mul(sub(softmax(given!, -1), hot), mul(unsqueeze(share, [1]), g));
+      const each = mul(unsqueeze(share, [1]), g); // [rows, 1]
+      const place = unsqueeze(label, [1]);
+      const slopes = mul(softmax(given!, -1), each);
+      return scatterElements(slopes, place, sub(gatherElements(slopes, place, 1), each), { axis: 1 });
     },
   );
 }
