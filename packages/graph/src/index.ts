@@ -123,6 +123,7 @@ export {
 } from './operations/unary.ts';
 export { zeroAfter } from './operations/waiting.ts';
 export type { Segment } from './recompute.ts';
+export { nearestName, type Tape, type TapeOptions, tapeOf } from './tape.ts';
 export {
   type DataType,
   describe,
