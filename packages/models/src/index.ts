@@ -7,7 +7,14 @@ export type {
   ForwardInputName,
   ForwardTensors,
 } from './architectures/architecture.ts';
-export { cachedAttention, denseAttention, promptAttention } from './architectures/attention.ts';
+export {
+  cachedAttention,
+  denseAttention,
+  headsApart,
+  headsTogether,
+  promptAttention,
+} from './architectures/attention.ts';
+export { bertShapes, bertTypes } from './architectures/bert-shapes.ts';
 export { clip, clipText, clipVision, type DualEncoderArchitecture } from './architectures/clip.ts';
 export type { Decoder, DecoderArchitecture, DecoderInput, DecoderOutput } from './architectures/decoder.ts';
 export {
@@ -37,7 +44,7 @@ export {
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { llamaShapes } from './architectures/llama-shapes.ts';
-export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
+export { additiveMask, causalMask, forbidden, paddingMask } from './architectures/masks.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';
 export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';

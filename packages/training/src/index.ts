@@ -40,6 +40,7 @@ export { chain, mapUpdates, type OptimiserScope, type Transformation } from './o
 export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
+export { type Beside, checkpointBytes, restoreCheckpointBytes } from './step/checkpoint.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
   type StepInputs,

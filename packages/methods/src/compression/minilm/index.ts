@@ -1,4 +1,5 @@
 import type { Method } from '../../contract.ts';
+import { parameters } from './parameters.ts';
 
 export default {
   slug: 'minilm',
@@ -11,6 +12,7 @@ export default {
     links: [{ label: 'Code and weights', url: 'https://github.com/microsoft/unilm', by: 'authors' }],
   },
   offers: 'Compress your own BERT-like encoder to the depth and width you choose, using only unlabelled text.',
+  parameters,
   claims: [
     {
       id: 'ML-1',
