@@ -1,7 +1,7 @@
 /** The loop of every distillation: teacher and student in one program, the teacher frozen, a step on each batch. */
 import { input, operationsBefore, type Tensor } from '@working-papers/graph';
 import { weightSource } from '@working-papers/models';
-import type { Runtime } from '@working-papers/runtime';
+import type { DeviceTensor, HostTensor, Runtime } from '@working-papers/runtime';
 import {
   adamW,
   type BatchSource,
@@ -26,7 +26,7 @@ import {
   trainableWeights,
 } from '@working-papers/training';
 import type { BatchTensors, Objective } from './relations.ts';
-import { type Side, type Student, studentOf, type Values } from './student.ts';
+import { type Side, type Student, studentOf, type Values, valuesOf } from './student.ts';
 
 export interface DistilOptions {
   steps: number;
@@ -118,10 +118,7 @@ export async function distil(
 ): Promise<Distilled> {
   const { steps, seed, signal, kept, onEvent } = options;
   const weights = trainableWeights(weightSource(studentOf(student, initial).tensors, 'fp32'));
-  const batch = {
-    ids: input('ids', 'int64', ['rows', 'length']),
-    mask: input('mask', 'int64', ['rows', 'length']),
-  };
+  const batch = batchInputs();
   const { loss, parts, extra = [] } = goal.build({ config: student, weights }, batch);
   const learning = [...learnt(loss, weights.parameters), ...extra.map(({ parameter }) => parameter)];
   const beginnings = new Map(extra.map(({ parameter, initial }) => [parameter.name, initial]));
@@ -141,13 +138,15 @@ export async function distil(
   );
   const looking = await runtime.compile({ loss, ...parts }, { label: 'held-out text' });
   try {
+    const names = new Set(looking.inputs.map(({ name }) => name));
+    const state = Object.fromEntries([...step.tensors].filter(([name]) => names.has(name)));
     const log: LogEntry[] = [];
     const note = (entry: LogEntry) => {
       log.push(entry);
       onEvent?.({ type: 'log', entry });
     };
     const look = async (): Promise<LogEntry> => {
-      const values = await lookedAt(looking, step, data.heldOut, options);
+      const values = await lookedAt(looking, state, data.heldOut, options);
       return { step: step.done, heldOut: true, parts: values.parts, loss: values.loss };
     };
     const before = await kept?.get();
@@ -211,6 +210,12 @@ export async function distil(
   }
 }
 
+/** The inputs of a batch, int64 `[rows, length]`. */
+export const batchInputs = (): BatchTensors => ({
+  ids: input('ids', 'int64', ['rows', 'length']),
+  mask: input('mask', 'int64', ['rows', 'length']),
+});
+
 /** The parameters that a loss depends on. */
 export function learnt(loss: Tensor, parameters: readonly Parameter[]): Parameter[] {
   const used = new Set(operationsBefore([loss]));
@@ -250,15 +255,40 @@ const realTokens = ({ mask }: StepInputs): number => {
   return count;
 };
 
+type Looked = { loss: number; parts: Record<string, number> };
+
+/** What a finished student still lacks on held-out text. */
+export async function lossOn(
+  runtime: Runtime,
+  goal: Goal,
+  { config, tensors }: Student,
+  heldOut: readonly Sequence[],
+  options: Pick<DistilOptions, 'batch' | 'padId' | 'signal'>,
+): Promise<Looked> {
+  const weights = trainableWeights(weightSource(tensors, 'fp32'));
+  const { loss, parts } = goal.build({ config, weights }, batchInputs());
+  const program = await runtime.compile({ loss, ...parts }, { label: 'held-out text' });
+  try {
+    const names = new Set(program.inputs.map(({ name }) => name));
+    const state = weights.parameters
+      .filter(({ name }) => names.has(`weight.${name}`))
+      .map(({ name, shape }) => [
+        `weight.${name}`,
+        { dtype: 'float32' as const, shape, data: valuesOf(tensors.get(name)!) },
+      ]);
+    return await lookedAt(program, Object.fromEntries(state), heldOut, options);
+  } finally {
+    program.release();
+  }
+}
+
 /** The parts of the loss on held-out text, each batch counted by its tokens. */
 async function lookedAt(
   program: Awaited<ReturnType<Runtime['compile']>>,
-  step: TrainingStep,
+  state: Readonly<Record<string, DeviceTensor | HostTensor>>,
   heldOut: readonly Sequence[],
-  { batch, padId = 0, signal }: DistilOptions,
-): Promise<{ loss: number; parts: Record<string, number> }> {
-  const names = new Set(program.inputs.map(({ name }) => name));
-  const state = Object.fromEntries([...step.tensors].filter(([name]) => names.has(name)));
+  { batch, padId = 0, signal }: Pick<DistilOptions, 'batch' | 'padId' | 'signal'>,
+): Promise<Looked> {
   const sums: Record<string, number> = {};
   let total = 0;
   const ordered = [...heldOut].sort((one, other) => other.ids.length - one.ids.length);

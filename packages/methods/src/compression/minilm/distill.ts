@@ -2,7 +2,7 @@
 import type { Model } from '@working-papers/models';
 import { weightSource } from '@working-papers/models';
 import type { Sequence } from '@working-papers/training';
-import { type DistilEvent, type Distilled, type DistilOptions, distil, type Kept } from './distil.ts';
+import { type DistilEvent, type Distilled, type DistilOptions, distil, type Goal, type Kept } from './distil.ts';
 import { type RelationOptions, relationLoss } from './relations.ts';
 import {
   checkTeacher,
@@ -93,14 +93,12 @@ export async function distillAttention(
           taken: takenLayers(from.config.num_hidden_layers, wanted.layers),
         })
       : randomWeights(config, rest.seed);
-    return distil(
-      runtime,
-      { build: (student, batch) => relationLoss(from, student, batch, { ...loss, teacherLayer: layer }) },
-      config,
-      initial,
-      texts,
-      { ...rest, padId, kept: kept?.(of), onEvent: (event) => onEvent?.({ ...event, of }) },
-    );
+    return distil(runtime, relationGoal(from, { ...loss, teacherLayer: layer }), config, initial, texts, {
+      ...rest,
+      padId,
+      kept: kept?.(of),
+      onEvent: (event) => onEvent?.({ ...event, of }),
+    });
   };
   const first: Side = { config: teacher.config, weights: teacher.graphWeights };
   if (!between) return one('student', first, shape, teacherLayer);
@@ -108,6 +106,11 @@ export async function distillAttention(
   const made = await one('student', sideOf(assistant.student), shape, undefined);
   return { ...made, assistant: { ...assistant, shape: between } };
 }
+
+/** What the student learns: the teacher's relations. */
+export const relationGoal = (teacher: Side, options: RelationOptions = {}): Goal => ({
+  build: (student, batch) => relationLoss(teacher, student, batch, options),
+});
 
 /** A model in memory as graphs read it. */
 export const sideOf = ({ config, tensors }: Student): Side => ({ config, weights: weightSource(tensors, 'fp32') });

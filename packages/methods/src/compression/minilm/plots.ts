@@ -143,4 +143,119 @@ export function placesPlot(places: readonly Place[], quality: string): Spec {
   };
 }
 
+/** A line a model: mean and range of its accuracy, the paper's student in ink. */
+export function accuracyPlot(
+  models: readonly { name: string; ours: boolean; value: number; low: number; high: number }[],
+): Spec {
+  const sorted = [...models].sort((one, other) => other.value - one.value);
+  const y = {
+    field: 'name',
+    type: 'nominal',
+    sort: null,
+    title: null,
+    scale: { domain: sorted.map(({ name }) => name) },
+  };
+  const color = { field: 'kind', type: 'nominal', scale: { domain: ['ours', 'others'] }, legend: null };
+  return {
+    $schema: schema,
+    height: 26 * sorted.length,
+    data: {
+      values: sorted.map(({ name, ours, value, low, high }) => ({
+        name,
+        kind: ours ? 'ours' : 'others',
+        value: rounded(value),
+        low: rounded(low),
+        high: rounded(high),
+      })),
+    },
+    encoding: { y, color, tooltip: [{ field: 'name' }, { field: 'value', format: '.1f' }] },
+    layer: [
+      {
+        mark: { type: 'rule', strokeDash: [1, 0], strokeWidth: 2 },
+        encoding: {
+          x: { field: 'low', type: 'quantitative', title: 'passages in the right book (%)', scale: { zero: false } },
+          x2: { field: 'high' },
+        },
+      },
+      { mark: { type: 'point', size: 60 }, encoding: { x: { field: 'value', type: 'quantitative' } } },
+    ],
+  };
+}
+
+/** The parts of the loss on held-out text, beside each other, a line a student. */
+export function lossesPlot(students: readonly { name: string; log: readonly LogEntry[] }[]): Spec {
+  const values = students.flatMap(({ name, log }) =>
+    log
+      .filter(({ heldOut }) => heldOut)
+      .flatMap(({ step, parts }) =>
+        Object.entries(parts).map(([part, value]) => ({
+          student: name,
+          step,
+          part: nameOf(part),
+          value: rounded(value),
+        })),
+      ),
+  );
+  return {
+    $schema: schema,
+    data: { values },
+    facet: { field: 'part', type: 'nominal', title: null },
+    columns: 2,
+    spec: {
+      height: 200,
+      encoding: {
+        x: { field: 'step', type: 'quantitative', title: 'step' },
+        y: { field: 'value', type: 'quantitative', title: 'KL (nats)' },
+        color: { field: 'student', type: 'nominal', scale: { domain: students.map(({ name }) => name) } },
+      },
+      layer: [{ mark: { type: 'line' } }, { mark: { type: 'point' } }],
+    },
+    resolve: { scale: { y: 'independent' } },
+  };
+}
+
+/** Measured speed-up with its quartiles, and the paper's, a line a shape. */
+export function speedPlot(
+  shapes: readonly { shape: string; ratio: { value: number; low: number; high: number }; paper: number }[],
+): Spec {
+  const y = {
+    field: 'shape',
+    type: 'nominal',
+    title: null,
+    sort: null,
+    scale: { domain: shapes.map(({ shape }) => shape) },
+  };
+  const x = { type: 'quantitative', title: 'times as fast as 12x768; stroke: the paper', scale: { zero: true } };
+  const color = { field: 'kind', type: 'nominal', scale: { domain: ['here', 'paper'] }, legend: null };
+  const rows = shapes.map(({ shape, ratio, paper }) => ({
+    shape,
+    paper: rounded(paper),
+    value: rounded(ratio.value),
+    low: rounded(ratio.low),
+    high: rounded(ratio.high),
+  }));
+  return {
+    $schema: schema,
+    height: 30 * rows.length,
+    encoding: { y, color },
+    layer: [
+      {
+        data: { values: rows.map((row) => ({ ...row, kind: 'here' })) },
+        mark: { type: 'rule', strokeDash: [1, 0], strokeWidth: 2 },
+        encoding: { x: { field: 'low', ...x }, x2: { field: 'high' } },
+      },
+      {
+        data: { values: rows.map((row) => ({ ...row, kind: 'paper' })) },
+        mark: { type: 'tick', orient: 'vertical', size: 16, thickness: 3 },
+        encoding: { x: { field: 'paper', ...x }, tooltip: [{ field: 'shape' }, { field: 'paper', format: '.1f' }] },
+      },
+      {
+        data: { values: rows.map((row) => ({ ...row, kind: 'here' })) },
+        mark: { type: 'point', size: 60 },
+        encoding: { x: { field: 'value', ...x }, tooltip: [{ field: 'shape' }, { field: 'value', format: '.2f' }] },
+      },
+    ],
+  };
+}
+
 const rounded = (value: number): number => Number(value.toPrecision(5));

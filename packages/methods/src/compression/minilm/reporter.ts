@@ -53,7 +53,7 @@ export class Reporter {
       done: step,
       total: this.#steps,
       unit: 'steps',
-      message: `Training the ${stage}: ${parts.join(', ')}`,
+      message: `${this.#name === '' ? `Training the ${stage}` : this.#name}: ${parts.join(', ')}`,
     });
   }
 }

@@ -200,11 +200,14 @@ export async function readWeights(
   runtime: Runtime,
   tensors: Readonly<Record<string, ReturnType<WeightSource['get']>>>,
 ): Promise<Map<string, Float32Array>> {
-  if (Object.keys(tensors).length === 0) return new Map();
-  const program = await runtime.compile(tensors, { label: 'weights', optimisation: 'none' });
+  const names = Object.keys(tensors);
+  if (names.length === 0) return new Map();
+  // An output may not be called as the weight that it is.
+  const outputs = Object.fromEntries(names.map((name, index) => [`read.${index}`, tensors[name]!]));
+  const program = await runtime.compile(outputs, { label: 'weights', optimisation: 'none' });
   try {
     const read = await program.run({});
-    return new Map(Object.entries(read).map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]));
+    return new Map(names.map((name, index) => [name, Float32Array.from(read[`read.${index}`]!.data as Float32Array)]));
   } finally {
     program.release();
   }
