@@ -86,16 +86,11 @@ export const parameters = z.strictObject({
     .max(1)
     .default(5e-5)
     .meta({ description: 'The highest learning rate of the fine-tuning.' }),
-  sentence: z
-    .string()
-    .min(1)
-    .max(400)
-    .default('The old captain told the story twice, and nobody on the ship believed him.')
-    .meta({
-      title: 'Sentence',
-      description: 'Whose attention is drawn, teacher and student beside each other.',
-      kind: 'text',
-    }),
+  sentence: z.string().min(1).max(400).default('The old captain told his story twice, and nobody believed him.').meta({
+    title: 'Sentence',
+    description: 'Whose attention is drawn, teacher and student beside each other.',
+    kind: 'text',
+  }),
   onnx: z.boolean().default(true).meta({ title: 'ONNX', description: 'Also leave the student as model.onnx.' }),
 });
 

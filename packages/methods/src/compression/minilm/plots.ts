@@ -7,8 +7,8 @@ type Spec = Record<string, unknown>;
 
 /** What the parts of the loss are called. */
 const partNames: Record<string, string> = {
-  L_AT: 'attention (L_AT)',
-  L_VR: 'value relation (L_VR)',
+  L_AT: 'attention',
+  L_VR: 'value relation',
   L_QQ: 'queries',
   L_KK: 'keys',
   L_VV: 'values',
@@ -47,56 +47,65 @@ export interface HeadMaps {
   student: ArrayLike<number>;
 }
 
-/** A head of the teacher, the same of the student, and by how much the student gives more: three maps, a row a token that looks. */
+/** Shares below this are not drawn. */
+const faint = 0.01;
+
+/**
+ * A head of the teacher, the same of the student, and where the student gives more or less: three maps, a row the token that looks, a
+ * column the token that is looked at, in the sentence's order. The darker, the more.
+ */
 export function headPlot({ tokens, teacher, student }: HeadMaps): Spec {
-  const labels = tokens.map((token, place) => `${place}|${token}`);
   const n = tokens.length;
-  const map = (of: (at: number) => number, title: string, color: Spec, first: boolean) => ({
-    title,
-    width: { step: 17 },
-    height: { step: 17 },
-    data: {
-      values: labels.flatMap((from, query) =>
-        labels.map((to, key) => ({ from, to, share: rounded(of(query * n + key)) })),
-      ),
-    },
-    mark: { type: 'rect' },
-    encoding: {
-      y: {
-        field: 'from',
-        type: 'nominal',
-        sort: null,
-        title: null,
-        axis: first ? { labelExpr: word, grid: false } : null,
-      },
-      x: {
-        field: 'to',
-        type: 'nominal',
-        sort: null,
-        title: null,
-        axis: { labelExpr: word, labelAngle: -60, labelAlign: 'right' },
-      },
-      color: { field: 'share', type: 'quantitative', ...color },
-      tooltip: [{ field: 'from' }, { field: 'to' }, { field: 'share', format: '.3f' }],
-    },
-  });
+  const titles = ['teacher', 'student', 'difference'];
+  const [gives, less, more] = ['attention', 'student gives less', 'student gives more'];
   const most = Math.max(...Array.from(teacher), ...Array.from(student));
-  const apart = Math.max(0.05, ...Array.from(teacher, (value, at) => Math.abs(value - student[at]!)));
+  const cells = tokens.flatMap((_, row) =>
+    tokens.flatMap((_, column) => {
+      const [t, s] = [teacher[row * n + column]!, student[row * n + column]!];
+      const cell = (map: number, kind: string, share: number) =>
+        Math.abs(share) < faint
+          ? []
+          : [
+              {
+                map: titles[map],
+                kind,
+                row,
+                column,
+                share: thousandths(share),
+                tone: thousandths(Math.abs(share) / most),
+              },
+            ];
+      return [...cell(0, gives!, t), ...cell(1, gives!, s), ...cell(2, s < t ? less! : more!, s - t)];
+    }),
+  );
+  const names = `[${tokens.map((token) => JSON.stringify(token)).join(', ')}]`;
+  const places = tokens.map((_, place) => place);
   return {
     $schema: schema,
+    data: { values: cells },
+    facet: { field: 'map', type: 'nominal', title: null, sort: titles },
     columns: 3,
-    concat: [
-      map((at) => teacher[at]!, 'teacher', shared(most), true),
-      map((at) => student[at]!, 'student', shared(most), false),
-      map((at) => student[at]! - teacher[at]!, 'student - teacher', apartScale(apart), false),
-    ],
-    resolve: { scale: { color: 'independent' } },
+    spec: {
+      height: 18 * n,
+      mark: { type: 'rect' },
+      encoding: {
+        y: {
+          field: 'row',
+          type: 'ordinal',
+          title: null,
+          scale: { domain: places },
+          axis: { labelExpr: `${names}[datum.value]`, grid: false },
+        },
+        x: { field: 'column', type: 'ordinal', title: null, scale: { domain: places }, axis: null },
+        color: { field: 'kind', type: 'nominal', scale: { domain: [gives, less, more] } },
+        opacity: { field: 'tone', type: 'quantitative', scale: null, legend: null },
+        tooltip: [{ field: 'map' }, { field: 'share', format: '.3f' }],
+      },
+    },
   };
 }
 
-const word = "split(datum.label, '|')[1]";
-const shared = (most: number) => ({ scale: { domain: [0, rounded(most)] }, legend: null });
-const apartScale = (apart: number) => ({ scale: { domain: [-rounded(apart), 0, rounded(apart)] }, legend: null });
+const thousandths = (value: number): number => Number(value.toFixed(3));
 
 /** A model by what it costs and how good it is. */
 export interface Place {
@@ -123,7 +132,12 @@ export function placesPlot(places: readonly Place[], quality: string): Spec {
     height: 280,
     data: { values },
     encoding: {
-      x: { field: 'milliseconds', type: 'quantitative', title: 'ms a batch', scale: { zero: true } },
+      x: {
+        field: 'milliseconds',
+        type: 'quantitative',
+        title: 'ms a batch',
+        scale: { domain: [0, rounded(1.3 * Math.max(...values.map((one) => one.milliseconds)))] },
+      },
       y: { field: 'quality', type: 'quantitative', title: quality, scale: { zero: false } },
       tooltip: [
         { field: 'name' },
@@ -137,7 +151,10 @@ export function placesPlot(places: readonly Place[], quality: string): Spec {
         mark: { type: 'rule', strokeDash: [1, 0], opacity: 0.4 },
         encoding: { y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' } },
       },
-      { mark: { type: 'point' }, encoding: { size: { field: 'megabytes', type: 'quantitative', title: 'MB' } } },
+      {
+        mark: { type: 'point' },
+        encoding: { size: { field: 'megabytes', type: 'quantitative', legend: { labelExpr: "datum.label + ' MB'" } } },
+      },
       { mark: { type: 'text', align: 'left', dx: 9, fontWeight: 400 }, encoding: { text: { field: 'name' } } },
     ],
   };

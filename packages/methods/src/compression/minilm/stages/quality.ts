@@ -178,11 +178,7 @@ async function show(
   });
   const student = distilled[names.minilm]!.student;
   const heads = (
-    await comparedHeads(
-      teacher,
-      sideOf(student),
-      'The old captain told the story twice, and nobody on the ship believed him.',
-    )
+    await comparedHeads(teacher, sideOf(student), 'The old captain told his story twice, and nobody believed him.')
   ).sort((one, other) => one.divergence - other.divergence);
   const middle = heads[Math.floor(heads.length / 2)]!;
   context.emit({
