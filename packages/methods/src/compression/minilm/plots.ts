@@ -59,6 +59,8 @@ export function headPlot({ tokens, teacher, student }: HeadMaps): Spec {
   const titles = ['teacher', 'student', 'difference'];
   const [gives, less, more] = ['attention', 'student gives less', 'student gives more'];
   const most = Math.max(...Array.from(teacher), ...Array.from(student));
+  // A difference is seen against the largest one, unless all are small.
+  const apart = Math.max(most / 3, ...Array.from(teacher, (share, at) => Math.abs(share - student[at]!)));
   const cells = tokens.flatMap((_, row) =>
     tokens.flatMap((_, column) => {
       const [t, s] = [teacher[row * n + column]!, student[row * n + column]!];
@@ -72,7 +74,7 @@ export function headPlot({ tokens, teacher, student }: HeadMaps): Spec {
                 row,
                 column,
                 share: thousandths(share),
-                tone: thousandths(Math.abs(share) / most),
+                tone: thousandths(Math.abs(share) / (map === 2 ? apart : most)),
               },
             ];
       return [...cell(0, gives!, t), ...cell(1, gives!, s), ...cell(2, s < t ? less! : more!, s - t)];
@@ -153,7 +155,7 @@ export function placesPlot(places: readonly Place[], quality: string): Spec {
       },
       {
         mark: { type: 'point' },
-        encoding: { size: { field: 'megabytes', type: 'quantitative', legend: { labelExpr: "datum.label + ' MB'" } } },
+        encoding: { size: { field: 'megabytes', type: 'quantitative', legend: null } },
       },
       { mark: { type: 'text', align: 'left', dx: 9, fontWeight: 400 }, encoding: { text: { field: 'name' } } },
     ],
