@@ -21,6 +21,7 @@ export {
   denseEncoderAttention,
   type Encoder,
   type EncoderArchitecture,
+  type EncoderAttentionInput,
   type EncoderConfig,
   type EncoderInput,
   type EncoderMlpInput,

@@ -2,9 +2,9 @@
 import { argMax, input, type Tensor } from '@working-papers/graph';
 import {
   architectureOf,
-  denseEncoderAttention,
   type ModelConfig,
   type Tokenizer,
+  trainingEncoderAttention,
   weightSource,
 } from '@working-papers/models';
 import type { Runtime } from '@working-papers/runtime';
@@ -135,7 +135,7 @@ export async function accuracyOf(
 function logitsOf({ config, weights }: Side, learns = false): Tensor {
   const ids = input('ids', 'int64', ['rows', 'length']);
   const mask = input('mask', 'int64', ['rows', 'length']);
-  const parts = learns ? { attention: denseEncoderAttention } : undefined;
+  const parts = learns ? { attention: trainingEncoderAttention } : undefined;
   const { logits } = architectureOf(config).forward(config, weights, { ids, mask }, { parts });
   if (!logits) throw new Error(`A '${config.model_type}' model has no head here that tells texts apart.`);
   return logits;

@@ -4,12 +4,20 @@
  */
 import { add, cast, expand, fusedMatmul, type Tensor, unsqueeze } from '@working-papers/graph';
 import {
+  type Attention,
+  type AttentionInput,
   architectureOf,
   causalMask,
+  denseAttention,
   denseEncoderAttention,
+  type EncoderAttentionInput,
+  type EncoderParts,
   headsApart,
   headsTogether,
+  type ModelKind,
   paddingMask,
+  trainingAttention,
+  trainingEncoderAttention,
 } from '@working-papers/models';
 import { klDivergence } from '@working-papers/training';
 import { isCausal, type Side } from './student.ts';
@@ -47,7 +55,7 @@ export function attendedBy(
   const found = new Map<string, Tensor>();
   const prefix = `blocks.${layer}.attention.`;
   const architecture = architectureOf(config);
-  const parts = learns && architecture.kind === 'encoder' ? { attention: denseEncoderAttention } : undefined;
+  const parts = learns ? { attention: learningAttention(architecture.kind, layer) } : undefined;
   architecture.forward(
     config,
     weights,
@@ -73,6 +81,16 @@ export function attendedBy(
     heads,
     kvHeads: config.num_key_value_heads ?? heads,
   };
+}
+
+/** Attention with its gradient written out below the layer that is looked at, in plain operations there. */
+function learningAttention(kind: ModelKind, watched: number): Attention | EncoderParts['attention'] {
+  if (kind === 'encoder')
+    return (input: EncoderAttentionInput) =>
+      input.layer === watched ? denseEncoderAttention(input) : trainingEncoderAttention({ ...input, watched: false });
+  const training = trainingAttention();
+  return (input: AttentionInput) =>
+    input.layer === watched ? denseAttention(input) : training({ ...input, watched: false });
 }
 
 /** The mask over relations `[rows, 1, n, n]` or `[rows, 1, 1, n]`: padding is not seen, nor is, by a decoder, what comes later. */

@@ -1,6 +1,6 @@
 /** Five ways to a student of half the teacher's layers, and one without any teacher, fine-tuned alike. */
 import { cast, fusedMatmul, input } from '@working-papers/graph';
-import { architectureOf, denseEncoderAttention } from '@working-papers/models';
+import { architectureOf, trainingEncoderAttention } from '@working-papers/models';
 import { meanSquaredError } from '@working-papers/training';
 import type { RunContext } from '../../../contract.ts';
 import { Bench, rangeOf, type Trained } from '../bench.ts';
@@ -115,7 +115,7 @@ function hiddenStates(teacher: Side, config: Side['config']): Goal {
           config,
           weights,
           { ...batch },
-          learns ? { parts: { attention: denseEncoderAttention } } : {},
+          learns ? { parts: { attention: trainingEncoderAttention } } : {},
         ).hidden!;
       const mapped = fusedMatmul(hidden(student, true), parameter.tensor, {});
       const loss = meanSquaredError(hidden(teacher, false), mapped, { weights: cast(batch.mask, 'float32') });
