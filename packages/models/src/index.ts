@@ -14,7 +14,6 @@ export {
   headsTogether,
   promptAttention,
 } from './architectures/attention.ts';
-export { bertShapes, bertTypes } from './architectures/bert-shapes.ts';
 export { clip, clipText, clipVision, type DualEncoderArchitecture } from './architectures/clip.ts';
 export type { Decoder, DecoderArchitecture, DecoderInput, DecoderOutput } from './architectures/decoder.ts';
 export {
@@ -41,11 +40,13 @@ export {
   encoderOf,
   imageEncoderOf,
   seq2seqOf,
+  shapesOf,
 } from './architectures/index.ts';
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { llamaShapes } from './architectures/llama-shapes.ts';
 export { additiveMask, causalMask, forbidden, paddingMask } from './architectures/masks.ts';
+export { withNewHead } from './architectures/new-head.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';
 export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';
@@ -72,6 +73,7 @@ export { createSeq2Seq } from './generation/seq2seq/model.ts';
 export type * from './generation/seq2seq/types.ts';
 export type * from './generation/slot-types.ts';
 export type * from './generation/types.ts';
+export { labelsOf } from './heads/labels.ts';
 export type * from './heads/types.ts';
 export * from './images/index.ts';
 export type { ModelFacts } from './model-facts.ts';

@@ -1,56 +1,44 @@
 import type { ModelConfig } from '../formats/types.ts';
 import type { BertFamily } from './bert.ts';
-import { bertFamily, mpnetFamily, robertaFamily } from './bert-families.ts';
-import { namesWithin } from './encoder.ts';
-
-const families: readonly BertFamily[] = [bertFamily, robertaFamily, mpnetFamily];
-
-/** Values of `model_type` that {@link bertShapes} knows. */
-export const bertTypes: readonly string[] = families.flatMap(({ types }) => types);
+import { headShapes, namedHead } from './encoder-heads.ts';
 
 /**
- * Names and shapes of the weights of a BERT, RoBERTa, XLM-RoBERTa or MPNet, as Hugging Face's files have them: what a model from scratch
- * begins with. The configuration's `architectures` says whether it is a base model (the default) or one `ForSequenceClassification`
- * with the labels of `id2label`. Throws a sentence for others.
+ * Names and shapes of the weights of a BERT or one of its kin, with the head that `architectures` names, as Hugging Face's files have them: what a
+ * model from scratch begins with. The base model alone has its pooler and names without `bert.`.
  */
-export function bertShapes(modelConfig: ModelConfig): Map<string, readonly number[]> {
-  const family = families.find(({ types }) => types.includes(modelConfig.model_type));
-  if (!family)
-    throw new Error(
-      `The weights of a '${modelConfig.model_type}' model are not listed here, only those of ${bertTypes.join(', ')}.`,
-    );
-  const kind = modelConfig.architectures?.[0] ?? 'Model';
-  const classifies = kind.endsWith('ForSequenceClassification');
-  if (!classifies && !kind.endsWith('Model'))
-    throw new Error(
-      `The weights of a ${kind} are not listed here, only those of base models and of classifiers of texts.`,
-    );
-  const { hidden, intermediate, layers, vocabulary, contextLength, padding, heads } = family.config(modelConfig);
-  const base = classifies ? family.base : '';
+export function bertShapes(family: BertFamily, modelConfig: ModelConfig): Map<string, readonly number[]> {
+  const { hidden, intermediate, vocabulary, layers, heads, contextLength, padding } = family.config(modelConfig);
+  const embedding = typeof modelConfig.embedding_size === 'number' ? modelConfig.embedding_size : hidden;
+  const head = namedHead(modelConfig);
+  const base = head ? family.base : '';
   const shapes = new Map<string, readonly number[]>();
-  const norm = (name: string) => shapes.set(`${name}.weight`, [hidden]).set(`${name}.bias`, [hidden]);
+  const norm = (name: string, width = hidden) => shapes.set(`${name}.weight`, [width]).set(`${name}.bias`, [width]);
   const product = (name: string, rows: number, columns: number) =>
     shapes.set(`${name}.weight`, [rows, columns]).set(`${name}.bias`, [rows]);
-  const before = padding === undefined ? 0 : padding + 1;
-  shapes.set(`${base}embeddings.word_embeddings.weight`, [vocabulary, hidden]);
-  shapes.set(`${base}embeddings.position_embeddings.weight`, [contextLength + before, hidden]);
+
+  shapes.set(`${base}embeddings.word_embeddings.weight`, [vocabulary, embedding]);
+  const places = contextLength + (padding === undefined ? 0 : padding + 1);
+  shapes.set(`${base}embeddings.position_embeddings.weight`, [places, embedding]);
   if (family.tokenTypes)
-    shapes.set(`${base}embeddings.token_type_embeddings.weight`, [modelConfig.type_vocab_size ?? 2, hidden]);
-  norm(`${base}embeddings.LayerNorm`);
-  if (family.relative) shapes.set(`${base}encoder.relative_attention_bias.weight`, [32, heads]);
+    shapes.set(`${base}embeddings.token_type_embeddings.weight`, [modelConfig.type_vocab_size ?? 2, embedding]);
+  norm(`${base}embeddings.LayerNorm`, embedding);
+  if (family.embeddingProjection) product(`${base}${family.embeddingProjection}`, hidden, embedding);
   for (let layer = 0; layer < layers; layer++) {
-    const names = namesWithin(`${base}${family.layer(layer, modelConfig)}`, family.block);
-    for (const name of [names.query, names.key, names.value, names.attentionOutput]) product(name, hidden, hidden);
-    norm(names.attentionNorm);
-    product(names.mlpInput, intermediate, hidden);
-    product(names.mlpOutput, hidden, intermediate);
-    norm(names.mlpNorm);
+    const within = `${base}${family.layer(layer, modelConfig)}`;
+    const { query, key, value, attentionOutput, attentionNorm, mlpInput, mlpOutput, mlpNorm } = family.block;
+    for (const name of [query, key, value, attentionOutput]) product(`${within}.${name}`, hidden, hidden);
+    norm(`${within}.${attentionNorm}`);
+    product(`${within}.${mlpInput}`, intermediate, hidden);
+    product(`${within}.${mlpOutput}`, hidden, intermediate);
+    norm(`${within}.${mlpNorm}`);
   }
-  const { pooler, sequence } = family.heads;
-  if (pooler && (!classifies || sequence.from === 'pooled')) product(`${base}${pooler}`, hidden, hidden);
-  if (classifies) {
-    if (sequence.dense) product(sequence.dense, hidden, hidden);
-    product(sequence.output, Object.keys(modelConfig.id2label ?? { 0: '', 1: '' }).length, hidden);
+  if (family.relative) shapes.set(`${base}encoder.relative_attention_bias.weight`, [32, heads]);
+  if (!head) {
+    if (family.heads.pooler) product(family.heads.pooler, hidden, hidden);
+    return shapes;
   }
+  const labels = Object.keys((modelConfig.id2label as object | undefined) ?? { 0: '', 1: '' }).length;
+  const sizes = { base: family.base, hidden, vocabulary, embedding, labels };
+  for (const [name, shape] of headShapes(head, family.heads, sizes)) shapes.set(name, shape);
   return shapes;
 }

@@ -3,7 +3,7 @@ import { mean } from '@working-papers/measures';
 import type { EncoderModel } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
 import { type Books, readBooks } from './books.ts';
-import { accuracyOf, fineTune, withHead } from './classify.ts';
+import { fineTuned } from './comparison.ts';
 import { distil, type Goal, type LogEntry } from './distil.ts';
 import { keptStudent } from './kept.ts';
 import { Reporter } from './reporter.ts';
@@ -88,7 +88,6 @@ export class Bench {
   /** Accuracy on the test passages after fine-tuning with each of the seeds, in per cent, in the seeds' order. */
   async fineTuned(name: string, model: Student): Promise<number[]> {
     const { context, settings, teacher, books } = this;
-    const padId = teacher.tokenizer.padId ?? 0;
     const accuracies: number[] = [];
     for (const seed of settings.seeds) {
       const key = `${this.#key} ${name} fine-tuned ${JSON.stringify([settings.epochs, settings.finetuneRate, seed])}`;
@@ -97,12 +96,15 @@ export class Bench {
         accuracies.push(JSON.parse(new TextDecoder().decode(known)) as number);
         continue;
       }
-      const classifier = await fineTune(teacher.runtime, withHead(model, books.labels, seed), books.train, {
+      const { accuracy } = await fineTuned(teacher.runtime, model, teacher.tokenizerFiles, {
+        train: books.train,
+        test: books.test,
+        labels: books.labels,
         epochs: settings.epochs,
         batch: settings.batch,
+        length: settings.seq,
         rate: settings.finetuneRate,
         seed,
-        padId,
         signal: context.signal,
         onStep: (step, steps, loss) => {
           if (step % 5 === 0 || step === steps)
@@ -115,11 +117,6 @@ export class Bench {
               message: `Fine-tuning "${name}" with seed ${seed}: loss ${loss.toFixed(3)}`,
             });
         },
-      });
-      const { accuracy } = await accuracyOf(teacher.runtime, classifier, books.test, {
-        batch: settings.batch,
-        padId,
-        signal: context.signal,
       });
       await context.store.put(key, new TextEncoder().encode(JSON.stringify(100 * accuracy)));
       accuracies.push(100 * accuracy);

@@ -1,74 +1,69 @@
 /** The experiment's text: passages of books, split by chapter, some of them labelled with their book. */
 import type { Tokenizer } from '@working-papers/models';
-import { partOf, permutation, randomKey, type Sequence } from '@working-papers/training';
+import { type ChapterRow, passagesByChapter, permutation, randomKey, type Sequence } from '@working-papers/training';
 import type { RunContext } from '../../contract.ts';
-import type { Labelled } from './classify.ts';
-import { corpusHash, sequencesOf } from './corpus.ts';
+import type { LabelledText } from './comparison.ts';
+import { corpusHash } from './corpus.ts';
 import type { Settings } from './settings.ts';
 
 export interface Books {
-  /** Passages of the chapters that are learnt from, in no labelled order. */
+  /** Every passage of the chapters that are learnt from. */
   sequences: Sequence[];
-  /** Passages of other chapters. */
+  /** Some of other chapters. */
   heldOut: Sequence[];
   labels: string[];
-  train: Labelled[];
-  test: Labelled[];
-  tokens: number;
+  train: LabelledText[];
+  test: LabelledText[];
   /** Names this text in keys. */
   hash: string;
 }
 
 const shares = { train: 0.8, test: 0.2 };
 
-/** Reads the books, cuts every chapter into passages of `seq` tokens, and draws what is labelled. Throws a sentence where there are too few. */
-export async function readBooks(
-  context: RunContext,
-  tokenizer: Tokenizer,
-  settings: Settings,
-  seed = 0,
-): Promise<Books> {
-  const chapters = new Map<string, { book: string; part: string; text: string }>();
+/**
+ * Reads the books and cuts every chapter into passages of at most `seq` tokens; of the books with most passages some are labelled. Throws
+ * a sentence where a row is no paragraph of a chapter, or a book has too few passages.
+ */
+export async function readBooks(context: RunContext, tokenizer: Tokenizer, settings: Settings): Promise<Books> {
+  const { seq, classes, heldOut: held } = settings;
+  const rows: ChapterRow[] = [];
   for await (const { book, chapter, text } of context.rows(settings.books)) {
-    if (typeof book !== 'string' || typeof text !== 'string') continue;
-    const key = `${book}, chapter ${chapter}`;
-    const known = chapters.get(key);
-    if (known) known.text += ` ${text}`;
-    else chapters.set(key, { book, part: partOf(key, shares, seed), text });
+    if (typeof book !== 'string' || typeof chapter !== 'number' || typeof text !== 'string')
+      throw new Error(`Row ${rows.length + 1} of ${settings.books} is no paragraph: it needs book, chapter and text.`);
+    rows.push({ book, chapter, text });
   }
-  const passages = [...chapters.values()].flatMap(({ book, part, text }) =>
-    sequencesOf(tokenizer, text, settings.seq)
-      .filter(({ ids }) => ids.length >= settings.seq / 2)
-      .map((sequence) => ({ book, part, sequence })),
-  );
-  const of = (wanted: string) => passages.filter(({ part }) => part === wanted);
+  const ids = (text: string, addSpecialTokens = true) =>
+    tokenizer.encode(text, { addSpecialTokens, maxLength: seq }).ids;
+  const specials = ids('').length;
+  const { train = [], test = [] } = passagesByChapter(rows, {
+    tokens: seq - specials,
+    countOf: (word) => ids(word, false).length,
+    shares,
+    seed: 0,
+  });
   const counts = new Map<string, number>();
-  for (const { book } of passages) counts.set(book, (counts.get(book) ?? 0) + 1);
-  // The books with most text.
+  for (const { label } of train) counts.set(label, (counts.get(label) ?? 0) + 1);
   const labels = [...counts.entries()]
     .sort(([, one], [, other]) => other - one)
-    .slice(0, settings.classes)
+    .slice(0, classes)
     .map(([book]) => book)
     .sort();
-  const drawn = (part: string, most: number): Labelled[] =>
-    labels.flatMap((book, label) => {
-      const own = of(part).filter((passage) => passage.book === book);
-      if (own.length < Math.min(most, 5))
-        throw new Error(`"${book}" has ${own.length} passages in the part "${part}"; the experiment needs more of it.`);
-      const order = permutation(randomKey(seed, part, book), own.length);
-      return Array.from(order.subarray(0, most), (index) => ({ ...own[index]!.sequence, label }));
+  // Within a part the passages of a book stand in random order.
+  const drawn = (part: readonly LabelledText[], most: number): LabelledText[] =>
+    labels.flatMap((book) => {
+      const own = part.filter(({ label }) => label === book).slice(0, most);
+      if (own.length < most) throw new Error(`"${book}" has ${own.length} passages where ${most} are wanted.`);
+      return own.map(({ text, label }) => ({ text, label }));
     });
-  const sequences = of('train').map(({ sequence }) => sequence);
-  const others = of('test').map(({ sequence }) => sequence);
-  const held = permutation(randomKey(seed, 'held out'), others.length).subarray(0, settings.heldOut);
-  const heldOut = Array.from(held, (index) => others[index]!);
+  const sequences = train.map(({ text }) => ({ ids: ids(text) }));
+  const order = permutation(randomKey(0, 'held out'), test.length).subarray(0, held);
+  const heldOut = Array.from(order, (index) => ({ ids: ids(test[index]!.text) }));
   return {
     sequences,
     heldOut,
     labels,
-    train: drawn('train', settings.labelled),
-    test: drawn('test', settings.tested),
-    tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
+    train: drawn(train, settings.labelled),
+    test: drawn(test, settings.tested),
     hash: await corpusHash({ sequences, heldOut }),
   };
 }

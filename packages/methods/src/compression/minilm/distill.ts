@@ -17,7 +17,10 @@ import {
 } from './student.ts';
 
 /** What a teacher must have; an open model does. */
-export type Teacher = Pick<Model, 'config' | 'graphWeights' | 'tokenizer' | 'runtime' | 'reference' | 'sha256'>;
+export type Teacher = Pick<
+  Model,
+  'config' | 'graphWeights' | 'tokenizer' | 'tokenizerFiles' | 'runtime' | 'reference' | 'sha256'
+>;
 
 export interface DistillOptions extends Omit<DistilOptions, 'padId' | 'kept' | 'onEvent'>, RelationOptions {
   /**

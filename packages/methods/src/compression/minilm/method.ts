@@ -2,7 +2,7 @@
 import { architectureOf, type Model } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
-import { compareOnLabels, type Scored } from './comparison.ts';
+import { compareOnLabels, readLabelled, type Scored } from './comparison.ts';
 import { type Corpus, corpusHash, readCorpus } from './corpus.ts';
 import type { LogEntry } from './distil.ts';
 import { type DistillResult, distillAttention, sideOf, type Teacher } from './distill.ts';
@@ -31,6 +31,9 @@ export async function run(parameters: MinilmParameters, context: RunContext): Pr
     heldOut,
     seed: context.seed,
   });
+  // Read before anything is trained: what is wrong with them costs nothing then.
+  const labelled =
+    parameters.finetune === undefined ? undefined : await readLabelled(context.rows(parameters.finetune));
   say(context, introduction(parameters, teacher, config, corpus));
   const key = await keyOf(parameters, teacher, corpus, context.seed);
   const reporter = new Reporter(context, parameters.steps);
@@ -49,8 +52,7 @@ export async function run(parameters: MinilmParameters, context: RunContext): Pr
   const student = sideOf(made.student);
   await emitHeads(context, teacher, student, parameters);
   const times = await timesOf(context, teacher, student, parameters);
-  const scored =
-    parameters.finetune === undefined ? undefined : await compareOnLabels(context, teacher, made.student, parameters);
+  const scored = labelled && (await compareOnLabels(context, teacher, made.student, labelled, parameters));
   const bytes = await saveStudent(context, scored?.student ?? made.student, teacher);
   if (parameters.onnx) await saveStudentOnnx(context, scored?.student ?? made.student);
   await writeText(context, 'distill-log.csv', 'text/csv', csvOf(made));

@@ -1,16 +1,17 @@
 /** The student: its shape, its parameters, what it begins with. */
 import {
   architectureOf,
-  bertShapes,
-  bertTypes,
   heldTensor,
-  llamaShapes,
   type ModelConfig,
+  shapesOf,
   type WeightSource,
   type WeightTensor,
 } from '@working-papers/models';
 import type { Runtime } from '@working-papers/runtime';
-import { createRandom } from '../../random.ts';
+import { newModel } from '@working-papers/training';
+
+/** Types of encoders that students are made of. */
+const encoderTypes: readonly string[] = ['bert', 'roberta', 'xlm-roberta', 'mpnet'];
 
 /** A model as graphs read it. */
 export interface Side {
@@ -50,10 +51,10 @@ export const isCausal = (config: ModelConfig): boolean => architectureOf(config)
 export function checkTeacher(config: ModelConfig, reference: string): void {
   const { kind } = architectureOf(config);
   const type = config.model_type;
-  if (kind === 'encoder' && bertTypes.includes(type)) return;
+  if (kind === 'encoder' && encoderTypes.includes(type)) return;
   if (kind === 'decoder' && type === 'llama') return;
   throw new Error(
-    `${reference} is of type '${type}', and students are made of ${bertTypes.join(', ')}${kind === 'decoder' ? ' or llama' : ''} models alone. Give a teacher of one of these.`,
+    `${reference} is of type '${type}', and students are made of ${encoderTypes.join(', ')}${kind === 'decoder' ? ' or llama' : ''} models alone. Give a teacher of one of these.`,
   );
 }
 
@@ -97,7 +98,7 @@ export function studentConfig(
   } = teacher as ModelConfig & Record<string, unknown>;
   return {
     ...kept,
-    architectures: [isCausal(teacher) ? 'LlamaForCausalLM' : baseClass(teacher.model_type)],
+    architectures: isCausal(teacher) ? ['LlamaForCausalLM'] : baseClass(teacher),
     num_hidden_layers: layers,
     hidden_size: hidden,
     num_attention_heads: heads,
@@ -106,16 +107,11 @@ export function studentConfig(
   } as ModelConfig;
 }
 
-const classPrefix: Record<string, string> = {
-  bert: 'Bert',
-  roberta: 'Roberta',
-  'xlm-roberta': 'XLMRoberta',
-  mpnet: 'MPNet',
+/** transformers' class of the base model, by that of the teacher. */
+const baseClass = ({ architectures }: ModelConfig): string[] | undefined => {
+  const named = architectures?.[0];
+  return named === undefined ? undefined : [named.replace(/(For\w+|Model)$/, 'Model')];
 };
-const baseClass = (type: string): string => `${classPrefix[type]}Model`;
-
-/** transformers' class for a text classifier of this type. */
-export const classifierClass = (type: string): string => `${classPrefix[type]}ForSequenceClassification`;
 
 function checkMultiple(name: string, value: number, unit: number, what: string): void {
   if (value % unit === 0 && value > 0) return;
@@ -123,10 +119,6 @@ function checkMultiple(name: string, value: number, unit: number, what: string):
   const nearest = below > 0 ? `${below}, ${below + unit}` : String(unit);
   throw new Error(`${name} must be a multiple of ${unit} (${what}); got ${value}. Nearest: ${nearest}.`);
 }
-
-/** Names and shapes of all weights of a configuration. */
-export const shapesOf = (config: ModelConfig): ReadonlyMap<string, readonly number[]> =>
-  isCausal(config) ? llamaShapes(config) : bertShapes(config);
 
 /** Parameters of a configuration: of its layers alone, as the paper counts them, of the table of tokens, and of everything. */
 export function countParameters(config: ModelConfig): { transformer: number; embeddings: number; all: number } {
@@ -143,17 +135,13 @@ export function countParameters(config: ModelConfig): { transformer: number; emb
 /** Values of a weight as the checkpoint has them. */
 export type Values = ReadonlyMap<string, Float32Array>;
 
-/** Matrices and tables from N(0, 0.02), norms at 1, biases at 0: where the paper's students begin, as far as is known. */
+/**
+ * Matrices and tables from N(0, 0.02) (or the teacher's `initializer_range`), norms at 1, biases at 0: where the paper's students begin, as
+ * far as is known. The same for one seed.
+ */
 export function randomWeights(config: ModelConfig, seed: number): Map<string, Float32Array> {
-  const random = createRandom(seed, 'student');
-  return new Map(
-    [...shapesOf(config)].map(([name, shape]) => {
-      const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-      if (shape.length > 1) for (let i = 0; i < values.length; i++) values[i] = 0.02 * random.normal();
-      else if (/norm\.weight$/i.test(name)) values.fill(1);
-      return [name, values];
-    }),
-  );
+  const { tensors } = newModel({ config, reference: 'the student' }, seed);
+  return new Map([...tensors].map(([name, tensor]) => [name, valuesOf(tensor)]));
 }
 
 /** Layers of a teacher of L that a student of M takes: every (L / M)-th, the last one among them. Counted from 0. */
