@@ -34,7 +34,10 @@ describe('a student', () => {
   );
 
   it('keeps what it must have of its teacher', () => {
-    const config = studentConfig({ ...minilm, id2label: { 0: 'a' } } as ModelConfig, { layers: 3, hidden: 192 });
+    const config = studentConfig(
+      { ...minilm, architectures: ['BertForMaskedLM'], id2label: { 0: 'a' } } as ModelConfig,
+      { layers: 3, hidden: 192 },
+    );
     expect(config).toMatchObject({
       model_type: 'bert',
       architectures: ['BertModel'],

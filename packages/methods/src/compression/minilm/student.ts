@@ -98,7 +98,7 @@ export function studentConfig(
   } = teacher as ModelConfig & Record<string, unknown>;
   return {
     ...kept,
-    architectures: isCausal(teacher) ? ['LlamaForCausalLM'] : baseClass(teacher),
+    ...baseClass(teacher),
     num_hidden_layers: layers,
     hidden_size: hidden,
     num_attention_heads: heads,
@@ -107,11 +107,12 @@ export function studentConfig(
   } as ModelConfig;
 }
 
-/** transformers' class of the base model, by that of the teacher. */
-const baseClass = ({ architectures }: ModelConfig): string[] | undefined => {
-  const named = architectures?.[0];
-  return named === undefined ? undefined : [named.replace(/(For\w+|Model)$/, 'Model')];
-};
+/** transformers' class of the model without a head of its own, by that of the teacher, where it is named. */
+function baseClass(teacher: ModelConfig): Pick<ModelConfig, 'architectures'> {
+  if (isCausal(teacher)) return { architectures: ['LlamaForCausalLM'] };
+  const named = teacher.architectures?.[0];
+  return named === undefined ? {} : { architectures: [named.replace(/(For\w+|Model)$/, 'Model')] };
+}
 
 function checkMultiple(name: string, value: number, unit: number, what: string): void {
   if (value % unit === 0 && value > 0) return;
