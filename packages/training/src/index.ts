@@ -11,7 +11,12 @@ export {
   type TrainOptions,
   train,
 } from './loop/train.ts';
-export { type CrossEntropyOptions, crossEntropy } from './losses/cross-entropy.ts';
+export { type ContrastiveOptions, contrastive } from './losses/contrastive.ts';
+export { crossEntropy } from './losses/cross-entropy.ts';
+export { type KlDivergenceOptions, klDivergence } from './losses/kl-divergence.ts';
+export { meanSquaredError } from './losses/mean-squared-error.ts';
+export type { RowOptions } from './losses/row-shares.ts';
+export { logSumExp, zLoss } from './losses/z-loss.ts';
 export {
   type AdafactorOptions,
   adafactor,

@@ -1,10 +1,8 @@
 import {
   cast,
   customGradient,
-  div,
   equal,
   gatherElements,
-  greater,
   logSoftmax,
   mul,
   neg,
@@ -19,18 +17,14 @@ import {
   where,
 } from '@working-papers/graph';
 import { ignored } from '../data/sequence.ts';
-
-export interface CrossEntropyOptions {
-  /** float32 `[...]`, how much each row counts, at least 0; default 1 for each. */
-  weights?: Tensor;
-}
+import { type RowOptions, sharesOf } from './row-shares.ts';
 
 /**
  * Mean over the labelled rows of -log softmax(logits)[label]: float32 logits `[..., classes]`, int64 labels `[...]`; rows labelled
  * {@link ignored} count for nothing, and where all are the loss is 0. With weights it is the weighted mean. The gradient is
  * (softmax - one hot) times a row's share.
  */
-export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: CrossEntropyOptions = {}): Tensor {
+export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: RowOptions = {}): Tensor {
   const classes = logits.shape.at(-1)!;
   const rows = reshape(logits, [-1, classes]);
   const wanted = reshape(labels, [-1]);
@@ -38,8 +32,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: CrossE
   const label = where(counted, wanted, 0);
   const ones = cast(counted, logits.dtype);
   const weight = weights ? mul(ones, reshape(weights, [-1])) : ones; // [rows]
-  const total = reduceSum(weight, [0]);
-  const share = div(weight, where(greater(total, 0), total, 1));
+  const share = sharesOf(weight);
   return customGradient(
     rows,
     (given) => {
