@@ -40,12 +40,23 @@ export { chain, mapUpdates, type OptimiserScope, type Transformation } from './o
 export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
+export type { StepInputs } from './step/bound-program.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
-  type StepInputs,
   type StepResult,
   type TrainingGraph,
   TrainingStep,
   type TrainingStepOptions,
+  type Watched,
 } from './step/training-step.ts';
+export { type Alarm, type AlarmLimits, alarms } from './telemetry/alarms.ts';
+export { type LayerTelemetry, type Telemetry, telemetryOf } from './telemetry/telemetry.ts';
+export {
+  type ActivationMetrics,
+  activationMetrics,
+  type WatchOptions,
+  watchTraining,
+} from './telemetry/watch-training.ts';
+export { normalValues, uniformValues } from './weights/initial-values.ts';
+export { scratchWeights } from './weights/scratch-weights.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';

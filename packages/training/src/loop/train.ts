@@ -1,4 +1,5 @@
-import type { StepInputs, StepResult, TrainingStep } from '../step/training-step.ts';
+import type { StepInputs } from '../step/bound-program.ts';
+import type { StepResult, TrainingStep } from '../step/training-step.ts';
 
 /** Where batches come from: one after the other, from a place that can be written down. */
 export interface BatchSource {
@@ -45,6 +46,8 @@ export interface TrainOptions {
   evaluation?: Evaluation;
   /** Keeps the state: `last` every so many steps and at the end, `best` when an evaluation was the best so far. */
   checkpoint?: { every: number; save(kind: 'last' | 'best', position: LoopPosition): Promise<void> };
+  /** Each so many steps one is watched (the first, and the last, among them): what the graph calls `watched` is then in its event. */
+  watchEvery?: number;
   /** Tokens of a batch, for the speed that steps say. */
   tokensOf?(batch: StepInputs): number;
   signal?: AbortSignal;
@@ -56,10 +59,11 @@ export interface TrainOptions {
  * checkpoint is from before. An aborted signal rejects with its reason, when the step that is under way has ended and its state is kept.
  */
 export async function train(step: TrainingStep, batches: BatchSource, options: TrainOptions): Promise<TrainingEnd> {
-  const { steps, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
+  const { steps, evaluation, checkpoint, signal, tokensOf, onEvent, watchEvery } = options;
   checkWhole('steps', steps);
   if (evaluation) checkWhole('evaluation.every', evaluation.every);
   if (checkpoint) checkWhole('checkpoint.every', checkpoint.every);
+  if (watchEvery !== undefined) checkWhole('watchEvery', watchEvery);
   const best = new Best(evaluation, options.from?.best);
   const save = async (kind: 'last' | 'best') => {
     if (!checkpoint) return;
@@ -80,7 +84,8 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
     const batch = await batches.next();
     if (!batch) return end('data');
     const began = performance.now();
-    const result = await step.run(batch);
+    const watch = watchEvery !== undefined && (step.done % watchEvery === 0 || step.done === steps - 1);
+    const result = await (watch ? step.watch(batch) : step.run(batch));
     const seconds = (performance.now() - began) / 1000;
     onEvent?.({ type: 'step', ...result, ...(tokensOf ? { tokensPerSecond: tokensOf(batch) / seconds } : {}) });
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) return end('diverged');

@@ -1,10 +1,11 @@
 import { gradient, type Tensor } from '@working-papers/graph';
-import type { Call, DeviceTensor, HostTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
+import type { DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
 import { type AfterUpdate, applyUpdates } from '../optimisers/apply.ts';
 import { globalNorm } from '../optimisers/clipping.ts';
 import { checkInPlace } from '../optimisers/in-place.ts';
 import type { Transformation } from '../optimisers/transformation.ts';
 import type { Parameter, Updates } from '../parameters.ts';
+import { BoundProgram, type StepInputs } from './bound-program.ts';
 import { nextName, StepScope } from './scope.ts';
 
 /** What one step of training is made of. */
@@ -17,6 +18,17 @@ export interface TrainingGraph {
   optimiser: Transformation;
   /** Changes each new weight before it is kept. */
   afterUpdate?: AfterUpdate;
+  /** What {@link TrainingStep.watch} says beside the metrics; steps that are run otherwise do not compute it. */
+  watched?: Watched;
+}
+
+/** Float32 scalars about what is inside of a step. */
+export interface Watched {
+  metrics?: Readonly<Record<string, Tensor>>;
+  /** Of the gradients, before the optimiser has them. */
+  gradients?(gradients: Updates): Readonly<Record<string, Tensor>>;
+  /** Of what is added to the weights. */
+  changes?(changes: Updates): Readonly<Record<string, Tensor>>;
 }
 
 export interface TrainingStepOptions extends Pick<ProgramOptions, 'threads' | 'signal' | 'label' | 'profile'> {
@@ -34,12 +46,6 @@ export interface StepResult {
   metrics: Readonly<Record<string, number>>;
 }
 
-/** A batch's inputs by name, as the graph of the loss has them. */
-export type StepInputs = Readonly<Record<string, HostTensor>>;
-
-/** Batches of different shapes whose tensors are kept. */
-const mostShapes = 8;
-
 /**
  * Forward, backward and update in one program, over weights and optimiser state that stay where they are. The update waits for the
  * norm of all gradients, and with it for every node that reads a weight: until then nothing is overwritten.
@@ -50,68 +56,35 @@ export class TrainingStep {
   readonly parameters: readonly Parameter[];
   /** Weights as `weight.NAME` and what the optimiser keeps as `optimiser.NAME`: all that a step goes on from, with {@link done}. */
   readonly tensors: ReadonlyMap<string, DeviceTensor>;
-  readonly #runtime: Runtime;
-  readonly #program: Program;
-  readonly #scope: StepScope;
-  readonly #scalars: ReadonlyMap<string, DeviceTensor>;
-  readonly #reported: ReadonlyMap<string, DeviceTensor>;
-  readonly #calls = new Map<string, { call: Call; inputs: Record<string, DeviceTensor> }>();
-  readonly #outputs: Record<string, DeviceTensor> = {};
+  readonly #usual: BoundProgram;
+  readonly #watching: BoundProgram;
 
   private constructor(
-    runtime: Runtime,
-    program: Program,
-    { parameters }: TrainingGraph,
-    scope: StepScope,
+    parameters: readonly Parameter[],
     tensors: ReadonlyMap<string, DeviceTensor>,
+    usual: BoundProgram,
+    watching: BoundProgram,
   ) {
-    this.#runtime = runtime;
-    this.#program = program;
     this.parameters = parameters;
     this.tensors = tensors;
-    this.#scope = scope;
-    const fed = new Set(program.inputs.map(({ name }) => name));
-    const scalars = [...scope.scalars.keys()].filter((name) => fed.has(name));
-    this.#scalars = new Map(scalars.map((name) => [name, runtime.tensor('float32', [])]));
-    const reported = new Map<string, DeviceTensor>();
-    const kept = new Map([...tensors].map(([name, tensor]) => [nextName(name), tensor]));
-    for (const { name } of program.outputs) {
-      const tensor = kept.get(name) ?? runtime.tensor('float32', []);
-      if (!kept.has(name)) reported.set(name, tensor);
-      this.#outputs[name] = tensor;
-    }
-    this.#reported = reported;
+    this.#usual = usual;
+    this.#watching = watching;
   }
 
   /** Compiles a step and lays out its state; rejects with a sentence where a gradient or an initial value does not fit. */
   static async compile(runtime: Runtime, graph: TrainingGraph, options: TrainingStepOptions): Promise<TrainingStep> {
     const { initial, ...programOptions } = options;
-    const { loss, parameters, optimiser, metrics = {}, afterUpdate } = graph;
+    const { parameters, watched } = graph;
     if (parameters.length === 0) throw new Error('There is nothing to train: no weight of this graph changes.');
-    const gradients = gradient(
-      loss,
-      parameters.map(({ tensor }) => tensor),
-    );
-    const updates: Updates = new Map(parameters.map(({ name }, index) => [name, gradients[index]!]));
-    const gradientNorm = globalNorm(updates);
-    const reported: Record<string, Tensor> = { loss, gradientNorm };
-    for (const [name, metric] of Object.entries(metrics)) reported[`metric.${name}`] = metric;
-    const scope = new StepScope({ after: Object.values(reported) });
-    const weights = applyUpdates(optimiser(updates, parameters, scope), parameters, afterUpdate);
-    const outputs = { ...reported, ...scope.outputs };
-    for (const [name, next] of weights) outputs[nextName(`weight.${name}`)] = next;
-    const replaced = parameters.flatMap(({ name, tensor }) => {
-      const next = weights.get(name);
-      return next ? [{ tensor, next }] : [];
-    });
-    checkInPlace([...replaced, ...scope.states.values()], Object.values(reported));
-    const program = await runtime.compile(outputs, {
-      memoryPatterns: false,
-      label: 'training step',
-      ...programOptions,
-    });
+    const compile = async (given: TrainingGraph, label: string): Promise<[Program, StepScope]> => {
+      const { outputs, scope } = assemble(given);
+      return [await runtime.compile(outputs, { memoryPatterns: false, label, ...programOptions }), scope];
+    };
+    const { watched: _, ...plain } = graph;
+    const programs = [await compile(plain, 'training step')];
     const tensors = new Map<string, DeviceTensor>();
     try {
+      if (watched) programs.push(await compile(graph, 'watched training step'));
       for (const parameter of parameters) {
         const values = await initial(parameter);
         const count = parameter.shape.reduce((product, size) => product * size, 1);
@@ -122,29 +95,41 @@ export class TrainingStep {
         }
         tensors.set(`weight.${parameter.name}`, runtime.tensor('float32', parameter.shape, values));
       }
-      for (const [name, { shape }] of scope.states) tensors.set(name, runtime.tensor('float32', shape));
-      return new TrainingStep(runtime, program, graph, scope, tensors);
+      for (const [name, { shape }] of programs[0]![1].states) tensors.set(name, runtime.tensor('float32', shape));
+      const [usual, watching] = programs.map(([program, scope]) => new BoundProgram(runtime, program, scope, tensors));
+      return new TrainingStep(parameters, tensors, usual!, watching ?? usual!);
     } catch (error) {
       for (const tensor of tensors.values()) tensor.release();
-      program.release();
+      for (const [program] of programs) program.release();
       throw error;
     }
   }
 
   /** One step on one batch. An aborted signal ends it between two nodes; weights are then half new: load them again or drop them. */
-  async run(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
-    const { call, inputs } = this.#callFor(batch);
-    for (const [name, { data }] of Object.entries(batch)) inputs[name]?.write(data);
-    for (const [name, value] of this.#scope.scalarsAt(this.done))
-      this.#scalars.get(name)?.write(Float32Array.of(value));
-    await call.run(signal);
+  run(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
+    return this.#step(this.#usual, batch, signal);
+  }
+
+  /** The same step, to the same bits, that also computes what the graph calls `watched` and says it among the metrics. */
+  watch(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
+    return this.#step(this.#watching, batch, signal);
+  }
+
+  async #step(program: BoundProgram, batch: StepInputs, signal: AbortSignal | undefined): Promise<StepResult> {
+    const { loss, gradientNorm, ...reported } = await program.run(batch, this.done, signal);
     this.done += 1;
-    const read = (name: string) => (this.#reported.get(name)!.read() as Float32Array)[0]!;
-    const metrics: Record<string, number> = {};
-    for (const name of this.#reported.keys()) {
-      if (name.startsWith('metric.')) metrics[name.slice('metric.'.length)] = read(name);
+    const metrics = Object.entries(reported).map(([name, value]) => [name.slice('metric.'.length), value]);
+    return { step: this.done, loss: loss!, gradientNorm: gradientNorm!, metrics: Object.fromEntries(metrics) };
+  }
+
+  /** Every weight with new values and what the optimiser keeps at zero again, before the first step: another training by the same programs. */
+  async restart(initial: TrainingStepOptions['initial']): Promise<void> {
+    for (const parameter of this.parameters)
+      this.tensors.get(`weight.${parameter.name}`)!.write(await initial(parameter));
+    for (const [name, tensor] of this.tensors) {
+      if (!name.startsWith('weight.')) tensor.write(new Float32Array(tensor.bytes / 4));
     }
-    return { step: this.done, loss: read('loss'), gradientNorm: read('gradientNorm'), metrics };
+    this.done = 0;
   }
 
   /** A copy of a weight's values. */
@@ -155,43 +140,34 @@ export class TrainingStep {
   }
 
   release(): void {
-    for (const { call, inputs } of this.#calls.values()) {
-      call.release();
-      for (const tensor of Object.values(inputs)) tensor.release();
-    }
-    this.#calls.clear();
-    this.#program.release();
+    for (const program of new Set([this.#usual, this.#watching])) program.release();
     for (const tensor of this.tensors.values()) tensor.release();
-    for (const tensor of this.#reported.values()) tensor.release();
-    for (const tensor of this.#scalars.values()) tensor.release();
   }
+}
 
-  #callFor(batch: StepInputs): { call: Call; inputs: Record<string, DeviceTensor> } {
-    const key = Object.entries(batch)
-      .map(([name, { shape }]) => `${name} ${shape.join(' ')}`)
-      .sort()
-      .join('|');
-    const known = this.#calls.get(key);
-    if (known) return known;
-    if (this.#calls.size >= mostShapes) this.#forgetOldest();
-    const inputs: Record<string, DeviceTensor> = {};
-    const bound: Record<string, DeviceTensor> = {};
-    for (const { name } of this.#program.inputs) {
-      const given = batch[name];
-      const kept = this.tensors.get(name) ?? this.#scalars.get(name);
-      if (!given && !kept) throw new Error(`The batch lacks '${name}', which the loss reads.`);
-      if (given) inputs[name] = this.#runtime.tensor(given.dtype, given.shape);
-      bound[name] = inputs[name] ?? kept!;
-    }
-    const made = { call: this.#program.bind(bound, this.#outputs), inputs };
-    this.#calls.set(key, made);
-    return made;
-  }
-
-  #forgetOldest(): void {
-    const [key, { call, inputs }] = [...this.#calls][0]!;
-    call.release();
-    for (const tensor of Object.values(inputs)) tensor.release();
-    this.#calls.delete(key);
-  }
+/** The outputs of a step: what it says as `loss`, `gradientNorm` and `metric.NAME`, and every new value under its `nextName`. */
+function assemble({ loss, parameters, optimiser, metrics = {}, afterUpdate, watched }: TrainingGraph): {
+  outputs: Record<string, Tensor>;
+  scope: StepScope;
+} {
+  const gradients = gradient(
+    loss,
+    parameters.map(({ tensor }) => tensor),
+  );
+  const updates: Updates = new Map(parameters.map(({ name }, index) => [name, gradients[index]!]));
+  const reported: Record<string, Tensor> = { loss, gradientNorm: globalNorm(updates) };
+  const before = { ...metrics, ...watched?.metrics, ...watched?.gradients?.(updates) };
+  for (const [name, metric] of Object.entries(before)) reported[`metric.${name}`] = metric;
+  const scope = new StepScope({ after: Object.values(reported) });
+  const changes = optimiser(updates, parameters, scope);
+  for (const [name, metric] of Object.entries(watched?.changes?.(changes) ?? {})) reported[`metric.${name}`] = metric;
+  const weights = applyUpdates(changes, parameters, afterUpdate);
+  const outputs = { ...reported, ...scope.outputs };
+  for (const [name, next] of weights) outputs[nextName(`weight.${name}`)] = next;
+  const replaced = parameters.flatMap(({ name, tensor }) => {
+    const next = weights.get(name);
+    return next ? [{ tensor, next }] : [];
+  });
+  checkInPlace([...replaced, ...scope.states.values()], Object.values(reported));
+  return { outputs, scope };
 }
