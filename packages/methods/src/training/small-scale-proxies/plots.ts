@@ -6,17 +6,40 @@ const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 export type Spec = Record<string, unknown>;
 
 const short = (value: number): number => Number(value.toPrecision(4));
-const logAxis = (values: readonly number[]): Spec => ({ values, format: '~e', labelOverlap: 'parity' });
 
 /** Powers of ten that cover a range. */
 function decades(values: readonly number[]): number[] {
   const logs = values.filter((value) => value > 0).map(Math.log10);
   const [from, to] = [Math.floor(Math.min(...logs)), Math.ceil(Math.max(...logs))];
-  return Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
+  return Array.from({ length: to - from + 1 }, (_, i) => Number(`1e${from + i}`));
 }
 
-/** As `N` is read on axes: 19k, 0.62M. */
-const sizeAxis: Spec = { format: '~s', labelOverlap: 'greedy' };
+/** 0.001 and 10,000 as 1e-3 and 1e4; 1, 10, 100 as they are. */
+const powerLabels =
+  "datum.value >= 1 && datum.value < 1000 ? format(datum.value, ',') : replace(format(datum.value, '~e'), '+', '')";
+
+/** A logarithmic axis labelled at powers of ten, no wider than the values and a little. */
+function logScale(values: readonly number[]): { scale: Spec; axis: Spec } {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const room = Math.max(1.1, (most / least) ** 0.04);
+  const inside = decades(values).filter((value) => value >= least / room && value <= most * room);
+  return {
+    scale: { type: 'log', domain: [least / room, most * room], nice: false },
+    axis: { values: inside, labelExpr: powerLabels },
+  };
+}
+
+/** `N` as axes read it: 10k, 1M. */
+function sizeScale(values: readonly number[]): { scale: Spec; axis: Spec } {
+  const { scale, axis } = logScale(values);
+  return { scale, axis: { values: axis.values, format: '~s' } };
+}
+
+/** The legend's marks as dark as the lines, whatever stands behind them. */
+const legend = { symbolOpacity: 1, symbolType: 'circle', symbolStrokeWidth: 0 };
+
+/** Names of panels at their right, where the title of the axis leaves room. */
+const panel = { title: null, header: { labelAnchor: 'end' } };
 
 export interface FanPoint {
   size: string;
@@ -27,7 +50,7 @@ export interface FanPoint {
 
 /** The fan: final loss over learning rate, a line a size, a panel an arm, with the range over seeds. */
 export function fanPlot(points: readonly FanPoint[], { sizes, arms }: { sizes: string[]; arms: string[] }): Spec {
-  const color = { field: 'size', type: 'nominal', scale: { domain: sizes } };
+  const color = { field: 'size', type: 'nominal', scale: { domain: sizes }, legend };
   const losses = points.flatMap(({ loss }) => [loss.low, loss.high]);
   return {
     $schema: schema,
@@ -41,7 +64,7 @@ export function fanPlot(points: readonly FanPoint[], { sizes, arms }: { sizes: s
         high: short(loss.high),
       })),
     },
-    facet: { column: { field: 'arm', type: 'nominal', sort: arms, title: null } },
+    facet: { column: { field: 'arm', type: 'nominal', sort: arms, ...panel } },
     spec: {
       height: 260,
       encoding: {
@@ -49,8 +72,7 @@ export function fanPlot(points: readonly FanPoint[], { sizes, arms }: { sizes: s
           field: 'rate',
           type: 'quantitative',
           title: 'learning rate',
-          scale: { type: 'log' },
-          axis: logAxis(decades(points.map(({ rate }) => rate))),
+          ...logScale(points.map(({ rate }) => rate)),
         },
         color,
         tooltip: [
@@ -77,7 +99,7 @@ export function fanPlot(points: readonly FanPoint[], { sizes, arms }: { sizes: s
           },
         },
         { mark: { type: 'line' }, encoding: { y: { field: 'loss', type: 'quantitative' } } },
-        { mark: { type: 'point', size: 34 }, encoding: { y: { field: 'loss', type: 'quantitative' } } },
+        { mark: { type: 'point', size: 34, opacity: 1 }, encoding: { y: { field: 'loss', type: 'quantitative' } } },
       ],
     },
   };
@@ -104,12 +126,18 @@ export function sensitivityPlot(points: readonly SensitivityPoint[], arms: strin
         high: short(sensitivity.high),
       })),
     },
-    facet: { column: { field: 'over', type: 'nominal', title: null } },
+    facet: { column: { field: 'over', type: 'nominal', ...panel } },
     spec: {
       height: 220,
       encoding: {
-        x: { field: 'parameters', type: 'quantitative', title: 'parameters', scale: { type: 'log' }, axis: sizeAxis },
-        color: { field: 'arm', type: 'nominal', scale: { domain: arms } },
+        x: {
+          field: 'parameters',
+          type: 'quantitative',
+          title: 'parameters',
+          scale: sizeScale(points.map(({ parameters }) => parameters)).scale,
+          axis: { values: [...new Set(points.map(({ parameters }) => parameters))], format: '.2s' },
+        },
+        color: { field: 'arm', type: 'nominal', scale: { domain: arms }, legend },
         tooltip: [
           { field: 'arm' },
           { field: 'size' },
@@ -127,7 +155,7 @@ export function sensitivityPlot(points: readonly SensitivityPoint[], arms: strin
           mark: { type: 'line' },
           encoding: { y: { field: 'value', type: 'quantitative', title: 'sensitivity (nats)' } },
         },
-        { mark: { type: 'point', size: 46 }, encoding: { y: { field: 'value', type: 'quantitative' } } },
+        { mark: { type: 'point', size: 46, opacity: 1 }, encoding: { y: { field: 'value', type: 'quantitative' } } },
       ],
     },
   };
@@ -162,15 +190,19 @@ export function growthPlot(
     height: 300,
     data: { values },
     encoding: {
-      x: { field: 'parameters', type: 'quantitative', title: 'parameters', scale: { type: 'log' }, axis: sizeAxis },
+      x: {
+        field: 'parameters',
+        type: 'quantitative',
+        title: 'parameters',
+        ...sizeScale(values.map(({ parameters }) => parameters)),
+      },
       y: {
         field: 'value',
         type: 'quantitative',
         title,
-        scale: { type: 'log', domain: [decades(heights)[0], decades(heights).at(-1)] },
-        axis: logAxis(decades(heights)),
+        ...logScale(heights),
       },
-      color: { field: 'line', type: 'nominal', scale: { domain: lines.map(({ rate }) => name(rate)) } },
+      color: { field: 'line', type: 'nominal', scale: { domain: lines.map(({ rate }) => name(rate)) }, legend },
       tooltip: [
         { field: 'line', title: 'run' },
         { field: 'parameters', format: ',' },
@@ -189,7 +221,7 @@ export function growthPlot(
         encoding: { x: { value: 0 }, color: null, tooltip: null, text: { field: 'label' } },
       },
       { transform: of('fit'), mark: { type: 'line', strokeDash: [4, 4] } },
-      { transform: of('fitted'), mark: { type: 'point', size: 40 } },
+      { transform: of('fitted'), mark: { type: 'point', size: 40, opacity: 1 } },
       { transform: of('test'), mark: { type: 'point', size: 110, shape: 'diamond', filled: false, strokeWidth: 2 } },
     ],
   };
@@ -221,13 +253,14 @@ export function stripPlot(points: readonly StripPoint[], arms: string[]): Spec {
       transform: [{ filter: `isValid(datum.${field})` }],
       mark: { type: 'line' },
       encoding: {
-        x: { field: 'step', type: 'quantitative', title: 'step' },
+        x: { field: 'step', type: 'quantitative', title: 'step', scale: { nice: false }, axis: { tickCount: 3 } },
         y: {
           field,
           type: 'quantitative',
           title,
-          scale: log ? { type: 'log' } : { zero: false },
-          ...(log ? { axis: logAxis(decades(points.flatMap((point) => (point[field] as number | null) ?? []))) } : {}),
+          ...(log
+            ? logScale(points.flatMap((point) => (point[field] as number | null) ?? []))
+            : { scale: { zero: false } }),
         },
         color: { field: 'arm', type: 'nominal', scale: { domain: arms } },
         tooltip: [{ field: 'arm' }, { field: 'step' }, { field, format: '.4~g' }],
@@ -268,11 +301,11 @@ export function interventionPlot(bars: readonly InterventionBar[]): Spec {
         {
           mark: { type: 'rule', strokeDash: [1, 0], opacity: 0.5 },
           encoding: {
-            x: { field: 'low', type: 'quantitative', title: null, scale: { zero: false } },
+            x: { field: 'low', type: 'quantitative', title: null, scale: { zero: false }, axis: { tickCount: 4 } },
             x2: { field: 'high' },
           },
         },
-        { mark: { type: 'point', size: 60 }, encoding: { x: { field: 'value', type: 'quantitative' } } },
+        { mark: { type: 'point', size: 60, opacity: 1 }, encoding: { x: { field: 'value', type: 'quantitative' } } },
       ],
     },
   };
@@ -285,13 +318,12 @@ export function probePlot(rows: readonly { layer: number; maxLogit: number; entr
   const view = (field: 'maxLogit' | 'entropy' | 'rms', title: string, log: boolean): Spec => ({
     height: 150,
     encoding: {
-      x: { field: 'layer', type: 'quantitative', title: 'layer' },
+      x: { field: 'layer', type: 'quantitative', title: 'layer', scale: { nice: false } },
       y: {
         field,
         type: 'quantitative',
         title,
-        scale: log ? { type: 'log' } : { zero: true },
-        ...(log ? { axis: logAxis(decades(rows.map((row) => row[field]))) } : {}),
+        ...(log ? logScale(rows.map((row) => row[field])) : {}),
       },
       tooltip: [{ field: 'layer' }, { field, format: '.3~g' }],
     },

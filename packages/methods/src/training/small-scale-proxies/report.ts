@@ -169,7 +169,12 @@ function growthPlots(rows: Rows, summary: ScanSummary, { target }: ReportOptions
       title: 'largest attention logit',
       limits: [
         ...(calibrated
-          ? [{ value: summary.alarm.limit, name: `alarm, from these runs: ${summary.alarm.limit.toPrecision(2)}` }]
+          ? [
+              {
+                value: summary.alarm.limit,
+                name: `alarm, from these runs: ${Number(summary.alarm.limit.toPrecision(2)).toLocaleString('en')}`,
+              },
+            ]
           : []),
         { value: paperLimit, name: 'the paper’s 1e4' },
       ],
@@ -178,12 +183,12 @@ function growthPlots(rows: Rows, summary: ScanSummary, { target }: ReportOptions
   context.emit({
     type: 'plot',
     name: 'gradients',
-    caption: `RMS of the embedding's gradient over the number of parameters (${arm}), and AdamW's ε that would hold it down`,
+    caption: `RMS of the embedding's gradient over the number of parameters (${arm}), and AdamW's eps that would hold it down`,
     spec: growthPlot(lines(gradientOf, 1), {
       title: 'gradient RMS',
       limits: [
-        { value: 1e-6, name: 'ε = 1e-6' },
-        { value: 1e-8, name: 'ε = 1e-8' },
+        { value: 1e-6, name: 'eps 1e-6' },
+        { value: 1e-8, name: 'eps 1e-8' },
       ],
     }),
   });

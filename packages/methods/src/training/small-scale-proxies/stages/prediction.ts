@@ -75,7 +75,9 @@ export async function prediction(context: RunContext, given: Plan = plan): Promi
     spec: growthPlot(lines(maxLogitOf, 2, rates), {
       title: 'largest attention logit',
       limits: [
-        ...(limit ? [{ value: alarmAt, name: `alarm, from these runs: ${alarmAt.toPrecision(2)}` }] : []),
+        ...(limit
+          ? [{ value: alarmAt, name: `alarm, from these runs: ${Number(alarmAt.toPrecision(2)).toLocaleString('en')}` }]
+          : []),
         { value: 1e4, name: 'the paper’s 1e4' },
       ],
     }),
@@ -83,13 +85,13 @@ export async function prediction(context: RunContext, given: Plan = plan): Promi
   context.emit({
     type: 'plot',
     name: 'gradients',
-    caption: "RMS of the embedding's gradient over the number of parameters, and AdamW's ε that would hold it down",
+    caption: "RMS of the embedding's gradient over the number of parameters, and AdamW's eps that would hold it down",
     setting,
     spec: growthPlot(lines(gradientOf, 1, rates), {
       title: 'gradient RMS',
       limits: [
-        { value: 1e-6, name: 'ε = 1e-6' },
-        { value: 1e-8, name: 'ε = 1e-8' },
+        { value: 1e-6, name: 'eps 1e-6' },
+        { value: 1e-8, name: 'eps 1e-8' },
       ],
     }),
   });
