@@ -49,6 +49,11 @@ export { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './archi
 export { selfAttention } from './architectures/self-attention.ts';
 export type { CrossStates, Seq2SeqArchitecture, Seq2SeqConfig, Seq2SeqParts } from './architectures/seq2seq.ts';
 export { slotAttention } from './architectures/slot-attention.ts';
+export {
+  type TrainingAttentionOptions,
+  trainingAttention,
+  trainingEncoderAttention,
+} from './architectures/training-attention.ts';
 export { type ImageEncoderArchitecture, vit } from './architectures/vit.ts';
 export { createEncoder, type EncoderOptions } from './embedding/encoder.ts';
 export * from './formats/index.ts';

@@ -7,9 +7,9 @@ import {
   mul,
   neg,
   not,
-  range,
   reduceSum,
   reshape,
+  scatterElements,
   softmax,
   sub,
   type Tensor,
@@ -40,8 +40,10 @@ export function crossEntropy(logits: Tensor, labels: Tensor, { weights }: RowOpt
       return neg(reduceSum(mul(reshape(logProbabilities, [-1]), share), [0]));
     },
     (g) => {
-      const hot = cast(equal(range(0, classes), unsqueeze(label, [1])), logits.dtype);
-      return mul(sub(softmax(rows, -1), hot), mul(unsqueeze(share, [1]), g));
+      const each = mul(unsqueeze(share, [1]), g); // [rows, 1]
+      const place = unsqueeze(label, [1]);
+      const slopes = mul(softmax(rows, -1), each);
+      return scatterElements(slopes, place, sub(gatherElements(slopes, place, 1), each), { axis: 1 });
     },
   );
 }
