@@ -10,7 +10,7 @@ export {
   type Shape,
   sameShape,
 } from './dimensions.ts';
-export { gradient } from './gradient.ts';
+export { type GradientOptions, gradient } from './gradient.ts';
 export {
   externalData,
   type OnnxInitializer,
@@ -41,6 +41,7 @@ export {
   where,
 } from './operations/comparison.ts';
 export { customGradient, stopGradient } from './operations/custom.ts';
+export { dropout } from './operations/dropout.ts';
 export { add, clip, div, max, min, mod, mul, pow, sub } from './operations/elementwise.ts';
 export { expand, expandLike, full, onesLike, zerosLike } from './operations/expand.ts';
 export {
@@ -56,6 +57,7 @@ export {
   type GroupQueryAttentionOptions,
   groupQueryAttention,
 } from './operations/group-query-attention.ts';
+export { bitwiseAnd, murmurHash3 } from './operations/hashing.ts';
 export {
   argMax,
   argMin,
@@ -120,6 +122,8 @@ export {
   sqrt,
   tanh,
 } from './operations/unary.ts';
+export { zeroAfter } from './operations/waiting.ts';
+export type { Segment } from './recompute.ts';
 export {
   type DataType,
   describe,

@@ -33,11 +33,13 @@ export {
   encoderOf,
   imageEncoderOf,
   seq2seqOf,
+  shapesOf,
 } from './architectures/index.ts';
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { llamaShapes } from './architectures/llama-shapes.ts';
 export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
+export { withNewHead } from './architectures/new-head.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';
 export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';
@@ -65,6 +67,7 @@ export { createSeq2Seq } from './generation/seq2seq/model.ts';
 export type * from './generation/seq2seq/types.ts';
 export type * from './generation/slot-types.ts';
 export type * from './generation/types.ts';
+export { labelsOf } from './heads/labels.ts';
 export type * from './heads/types.ts';
 export * from './images/index.ts';
 export type { ModelFacts } from './model-facts.ts';

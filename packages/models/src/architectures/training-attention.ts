@@ -100,23 +100,20 @@ function block(
   // The queries that share a key head stand below each other: one product a key head.
   const group = (x: Tensor) => (shared === 1 ? x : reshape(x, [rows, kvHeads, times(count, shared), x.shape[3]!]));
   const ungroup = (x: Tensor) => (shared === 1 ? x : reshape(x, [rows, heads, count, x.shape[3]!]));
-  let probabilities: Tensor;
+  const scores = ungroup(fusedMatmul(group(query), key, { transposeB: true, alpha }));
+  const probabilities = group(softmax(mask ? add(scores, mask) : scores, -1));
   return customGradient(
-    [query, key, value],
-    (q, k, v) => {
-      const scores = ungroup(fusedMatmul(group(q!), k!, { transposeB: true, alpha }));
-      probabilities = group(softmax(mask ? add(scores, mask) : scores, -1));
-      return ungroup(fusedMatmul(probabilities, v!));
-    },
-    (given, output) => {
+    [query, key, value, probabilities],
+    (_query, _key, v, p) => ungroup(fusedMatmul(p!, v!)),
+    (given, output, [q, k, v, p]) => {
       const g = group(given);
       const along = reduceSum(mul(g, group(output)), [-1], { keepDims: true });
-      const toProbabilities = fusedMatmul(g, value, { transposeB: true });
-      const toScores = mul(probabilities, sub(toProbabilities, along));
+      const toScores = mul(p!, sub(fusedMatmul(g, v!, { transposeB: true }), along));
       return [
-        ungroup(fusedMatmul(toScores, key, { alpha })),
-        fusedMatmul(toScores, group(query), { transposeA: true, alpha }),
-        fusedMatmul(probabilities, g, { transposeA: true }),
+        ungroup(fusedMatmul(toScores, k!, { alpha })),
+        fusedMatmul(toScores, group(q!), { transposeA: true, alpha }),
+        fusedMatmul(p!, g, { transposeA: true }),
+        undefined, // the three say it all
       ];
     },
   );

@@ -1,5 +1,5 @@
 import { dequantise } from '@working-papers/models';
-import { normalValues, uniformValues } from '../weights/initial-values.ts';
+import { normalValues, uniformValues } from '../initial-values.ts';
 import { adaptableWeights, tiedHead } from './adaptable.ts';
 import { type LoraConfig, loraConfig } from './lora-config.ts';
 import { moduleNames, taskTypeOf } from './module-names.ts';

@@ -1,5 +1,5 @@
 import { decoderOf, dequantise } from '@working-papers/models';
-import { normalValues } from '../weights/initial-values.ts';
+import { normalValues } from '../initial-values.ts';
 import { adaptableWeights } from './adaptable.ts';
 import { taskTypeOf } from './module-names.ts';
 import { checkTokens, promptEmbeddings } from './prompt-tensor.ts';

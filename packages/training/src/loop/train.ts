@@ -1,4 +1,4 @@
-import type { StepInputs } from '../step/bound-program.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import type { StepResult, TrainingStep } from '../step/training-step.ts';
 
 /** Where batches come from: one after the other, from a place that can be written down. */
@@ -41,6 +41,8 @@ export interface LoopPosition {
 export interface TrainOptions {
   /** Steps in all, those done before among them. */
   steps: number;
+  /** Batches of one step, for a step compiled to `accumulate`; where the data end the last step has fewer. Default 1. */
+  accumulate?: number;
   /** Where an earlier loop was. The source must have been put there by whoever made it. */
   from?: Pick<LoopPosition, 'best'>;
   evaluation?: Evaluation;
@@ -59,11 +61,16 @@ export interface TrainOptions {
  * checkpoint is from before. An aborted signal rejects with its reason, when the step that is under way has ended and its state is kept.
  */
 export async function train(step: TrainingStep, batches: BatchSource, options: TrainOptions): Promise<TrainingEnd> {
-  const { steps, evaluation, checkpoint, signal, tokensOf, onEvent, watchEvery } = options;
+  const { steps, accumulate = 1, watchEvery, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
   checkWhole('steps', steps);
+  checkWhole('accumulate', accumulate);
+  if (watchEvery !== undefined) {
+    checkWhole('watchEvery', watchEvery);
+    if (accumulate > 1)
+      throw new Error('Steps of several batches cannot be watched; leave out accumulate or watchEvery.');
+  }
   if (evaluation) checkWhole('evaluation.every', evaluation.every);
   if (checkpoint) checkWhole('checkpoint.every', checkpoint.every);
-  if (watchEvery !== undefined) checkWhole('watchEvery', watchEvery);
   const best = new Best(evaluation, options.from?.best);
   const save = async (kind: 'last' | 'best') => {
     if (!checkpoint) return;
@@ -76,18 +83,27 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
     return why;
   };
 
+  // Ended here before, and killed before it could say so.
+  if (step.done < steps && evaluation?.patience !== undefined && best.since >= evaluation.patience)
+    return end('patience');
   while (step.done < steps) {
     if (signal?.aborted) {
       await save('last');
       throw signal.reason;
     }
-    const batch = await batches.next();
-    if (!batch) return end('data');
+    const given: StepInputs[] = [];
+    while (given.length < accumulate) {
+      const batch = await batches.next();
+      if (!batch) break;
+      given.push(batch);
+    }
+    if (given.length === 0) return end('data');
     const began = performance.now();
     const watch = watchEvery !== undefined && (step.done % watchEvery === 0 || step.done === steps - 1);
-    const result = await (watch ? step.watch(batch) : step.run(batch));
+    const result = await (watch ? step.watch(given[0]!) : step.run(given));
     const seconds = (performance.now() - began) / 1000;
-    onEvent?.({ type: 'step', ...result, ...(tokensOf ? { tokensPerSecond: tokensOf(batch) / seconds } : {}) });
+    const tokens = tokensOf && given.reduce((sum, batch) => sum + tokensOf(batch), 0);
+    onEvent?.({ type: 'step', ...result, ...(tokens === undefined ? {} : { tokensPerSecond: tokens / seconds }) });
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) return end('diverged');
     const last = step.done === steps;
     if (evaluation && (last || step.done % evaluation.every === 0)) {

@@ -2,3 +2,4 @@
 export * from './adapters/index.ts';
 export { type Beside, loadCheckpoint, saveCheckpoint } from './checkpoint-file.ts';
 export * from './data/index.ts';
+export * from './tasks/index.ts';

@@ -16,7 +16,7 @@ import {
 import { forbidden, type Tap } from '@working-papers/models';
 import { logSumExp } from '../losses/z-loss.ts';
 import { isSelected, type Parameter, type Selection } from '../parameters.ts';
-import type { TrainingGraph, Watched } from '../step/training-step.ts';
+import type { TrainingGraph, Watched } from '../step/step-graph.ts';
 
 /** Collects scalars of the activations that a model shows as its graph is built. */
 export interface ActivationMetrics {

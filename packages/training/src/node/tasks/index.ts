@@ -1,0 +1,4 @@
+export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.ts';
+export { newModelFrom } from './new-model-from.ts';
+export { type OpenForTrainingOptions, openForTraining } from './open-for-training.ts';
+export { readLog } from './training-log.ts';
