@@ -2,11 +2,11 @@
 import { argMax, input, slice, type Tensor } from '@working-papers/graph';
 import {
   architectureOf,
-  denseAttention,
   heldTensor,
   llamaShapes,
   type ModelConfig,
   seededUniform,
+  trainingAttention,
   type WeightSource,
   type WeightTensor,
   weightSource,
@@ -18,7 +18,8 @@ import { adamW } from '../optimisers/adam.ts';
 import { clipByGlobalNorm } from '../optimisers/clipping.ts';
 import * as schedules from '../optimisers/schedules.ts';
 import { chain, type Transformation } from '../optimisers/transformation.ts';
-import { type StepInputs, TrainingStep } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
+import { TrainingStep } from '../step/training-step.ts';
 import { trainableWeights } from '../weights/trainable-weights.ts';
 import { answersRight, type Material, passkeyText, type WeightedText } from './recall-tasks.ts';
 
@@ -122,7 +123,12 @@ function batchOfTexts(texts: readonly WeightedText[]): StepInputs {
 /** The model over a batch: the loss by the weights of the tokens, and the likeliest next tokens `[rows, length]`. */
 export function decoderGraph(config: ModelConfig, weights: WeightSource): { loss: Tensor; next: Tensor } {
   const ids = input('ids', 'int64', ['rows', 'length']);
-  const { logits } = architectureOf(config).forward(config, weights, { ids }, { parts: { attention: denseAttention } });
+  const { logits } = architectureOf(config).forward(
+    config,
+    weights,
+    { ids },
+    { parts: { attention: trainingAttention() } },
+  );
   const counts = slice(input('weights', 'float32', ['rows', 'length']), 1, 1);
   const loss = crossEntropy(slice(logits!, 1, 0, -1), slice(ids, 1, 1), { weights: counts });
   return { loss, next: argMax(logits!, -1) };
