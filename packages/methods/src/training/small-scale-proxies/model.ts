@@ -73,7 +73,12 @@ export function configProxy(
       `A scan trains models of the Llama and GPT-2 families; this config.json is of "${given.model_type}".`,
     );
   const config: ModelConfig = {
-    ...given,
+    ...Object.fromEntries(Object.entries(given).filter(([field]) => !ownNames.has(field))),
+    model_type: given.model_type,
+    hidden_size: given.hidden_size,
+    intermediate_size: given.intermediate_size,
+    num_hidden_layers: given.num_hidden_layers,
+    num_attention_heads: given.num_attention_heads,
     vocab_size: vocabulary,
     max_position_embeddings: Math.max(sequence, given.max_position_embeddings ?? sequence),
   };
@@ -90,8 +95,20 @@ export function configProxy(
     delete config.head_dim;
     delete config.layer_types;
   }
-  return { size: `${layers}x${width}`, layers, width, config: checkConfig(config, 'config.json'), kind: 'config' };
+  const own = config.model_type === 'gpt2' ? gpt2Fields(config) : config;
+  return { size: `${layers}x${width}`, layers, width, config: checkConfig(own, 'config.json'), kind: 'config' };
 }
+
+/** GPT-2's names of the usual fields, which its files have instead of them. */
+const ownNames = new Set(['n_embd', 'n_inner', 'n_layer', 'n_head', 'n_positions', 'n_ctx']);
+const gpt2Fields = (config: ModelConfig): ModelConfig => ({
+  ...config,
+  n_embd: config.hidden_size,
+  n_inner: config.intermediate_size,
+  n_layer: config.num_hidden_layers,
+  n_head: config.num_attention_heads,
+  n_positions: config.max_position_embeddings,
+});
 
 /** Layers and width of `2x64`. */
 export function sizeOf(size: string): [layers: number, width: number] {

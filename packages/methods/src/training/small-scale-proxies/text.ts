@@ -9,7 +9,7 @@ export interface Corpus {
   hash: string;
   vocabulary: number;
   training: Uint16Array;
-  /** The last twentieth. */
+  /** A twentieth, from all over the text. */
   validation: Uint16Array;
 }
 
@@ -27,18 +27,35 @@ export async function readCorpus(
   const { tokens, vocabulary } = /\.bin$/i.test(input)
     ? await readTokens(input, context)
     : numbersOf(await readText(input, context));
-  const held = Math.max(sequence + 1, Math.floor(tokens.length / 20));
-  if (tokens.length < 20 * (sequence + 1))
+  const least = 20 * (sequence + 1);
+  if (tokens.length < least)
     throw new Error(
-      `${name} has ${tokens.length} tokens; a scan with sequences of ${sequence} needs at least ${20 * (sequence + 1)}. Give a longer text.`,
+      `${name} has ${tokens.length} tokens; a scan with sequences of ${sequence} needs at least ${least}. Give a longer text.`,
     );
-  return {
-    name,
-    hash: hashOf(tokens),
-    vocabulary,
-    training: tokens.subarray(0, tokens.length - held),
-    validation: tokens.subarray(tokens.length - held),
+  const { training, validation } = parted(tokens, Math.min(stretches, Math.floor(tokens.length / least)));
+  return { name, hash: hashOf(tokens), vocabulary, training, validation };
+}
+
+/** Stretches that a text is cut into at most. */
+const stretches = 50;
+
+/** The last twentieth of each of `count` stretches, which no training sees, and the rest: a text may change on its way. */
+function parted(tokens: Uint16Array, count: number): { training: Uint16Array; validation: Uint16Array } {
+  const kept = (held: boolean) => {
+    const parts = Array.from({ length: count }, (_, i) => {
+      const [from, to] = [i, i + 1].map((end) => Math.floor((end * tokens.length) / count)) as [number, number];
+      const middle = to - Math.ceil((to - from) / 20);
+      return held ? tokens.subarray(middle, to) : tokens.subarray(from, middle);
+    });
+    const together = new Uint16Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      together.set(part, at);
+      at += part.length;
+    }
+    return together;
   };
+  return { training: kept(false), validation: kept(true) };
 }
 
 async function readText(input: string, context: RunContext): Promise<string> {

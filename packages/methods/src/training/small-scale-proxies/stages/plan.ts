@@ -1,7 +1,6 @@
 /** The experiment scaled to one machine: what is trained, and on what. */
 
 import type { RunContext } from '../../../contract.ts';
-import { foundingAbstracts } from '../../../founding-abstracts.ts';
 import { armOf } from '../arms.ts';
 import { type ProxyModel, paperProxy } from '../model.ts';
 import type { Rows } from '../rows.ts';
@@ -26,7 +25,7 @@ export interface Plan {
 }
 
 export const plan: Plan = {
-  text: foundingAbstracts.map(({ title, abstract }) => `${title}\n${abstract}`).join('\n\n'),
+  text: 'house:books',
   settings: { steps: 300, warmUp: 40, every: 10, baseWidth: 32, batch: 16, sequence: 128 },
   headDim: 32,
   rates: [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1],
