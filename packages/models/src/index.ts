@@ -53,6 +53,7 @@ export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from '
 export type { PreNormParts } from './architectures/pre-norm.ts';
 export { type LayerPrefix, prefixAttention } from './architectures/prefix-attention.ts';
 export { type QueryBlockOptions, queryBlockAttention } from './architectures/query-block-attention.ts';
+export { layerNormalisation, rmsNormalisation } from './architectures/residual.ts';
 export { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './architectures/rotary.ts';
 export { selfAttention } from './architectures/self-attention.ts';
 export type { CrossStates, Seq2SeqArchitecture, Seq2SeqConfig, Seq2SeqParts } from './architectures/seq2seq.ts';
