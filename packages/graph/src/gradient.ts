@@ -2,7 +2,13 @@ import { sameShape } from './dimensions.ts';
 import { operationsBefore } from './onnx/writer.ts';
 import { add } from './operations/elementwise.ts';
 import { onesLike, zerosLike } from './operations/expand.ts';
+import { Recomputation, type Segment } from './recompute.ts';
 import { describe, type Flow, isFloat, type Operation, ShapeError, type Tensor } from './tensor.ts';
+
+export interface GradientOptions {
+  /** What is computed again in the backward pass instead of being kept from the forward one: less memory, more time, the same gradients. */
+  recompute?: readonly Segment[] | undefined;
+}
 
 /**
  * Gradients of a scalar loss with respect to tensors, as tensors of the same graph (source to source, reverse mode).
@@ -11,7 +17,7 @@ import { describe, type Flow, isFloat, type Operation, ShapeError, type Tensor }
  *
  * @throws ShapeError when the loss is not a floating-point scalar, or an operation on the way has no gradient.
  */
-export function gradient(loss: Tensor, tensors: readonly Tensor[]): Tensor[] {
+export function gradient(loss: Tensor, tensors: readonly Tensor[], { recompute = [] }: GradientOptions = {}): Tensor[] {
   if (loss.shape.length > 0 || !isFloat(loss.dtype)) {
     throw new ShapeError(`gradient takes a floating-point scalar loss; got ${describe(loss)}. Reduce it first.`);
   }
@@ -20,6 +26,7 @@ export function gradient(loss: Tensor, tensors: readonly Tensor[]): Tensor[] {
 
   const order = operationsBefore([loss]);
   const depends = dependents(order, tensors);
+  const recomputation = new Recomputation(order, recompute);
   const gradients = new Map<Operation, (Tensor | undefined)[]>();
   const accumulate = (tensor: Tensor, g: Tensor) => {
     const own = gradients.get(tensor.op) ?? [];
@@ -32,7 +39,7 @@ export function gradient(loss: Tensor, tensors: readonly Tensor[]): Tensor[] {
   for (const op of order.reverse()) {
     const own = gradients.get(op);
     if (!own || !op.inputs.some((input) => input && depends.has(input))) continue;
-    for (const [position, g] of backward(op, own).entries()) {
+    for (const [position, g] of backward(op, own, recomputation).entries()) {
       const input = op.inputs[position];
       if (!input || !g || !depends.has(input)) continue;
       if (!sameShape(g.shape, input.shape) || g.dtype !== input.dtype) {
@@ -56,19 +63,24 @@ function dependents(order: readonly Operation[], tensors: readonly Tensor[]): Se
   return found;
 }
 
-function backward(op: Operation, own: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+function backward(
+  op: Operation,
+  own: readonly (Tensor | undefined)[],
+  recomputation: Recomputation,
+): readonly (Tensor | undefined)[] {
   if (!op.rule.gradient) {
     throw new ShapeError(
       `${op.rule.name} has no gradient (inference only, or integers). Build this part from plain operations, or put stopGradient around it.`,
     );
   }
-  const gradients = op.outputs.map(
+  const { inputs, outputs } = recomputation.seen(op, own);
+  const gradients = outputs.map(
     (output, index) => own[index] ?? (isFloat(output.dtype) ? zerosLike(output) : undefined),
   );
   const flow: Flow<readonly (Tensor | undefined)[], unknown> = {
-    inputs: op.inputs,
-    outputs: op.outputs,
-    output: op.outputs[0]!,
+    inputs,
+    outputs,
+    output: outputs[0]!,
     gradient: gradients[0]!,
     gradients,
     attributes: op.attributes,

@@ -10,7 +10,7 @@ export {
   type Shape,
   sameShape,
 } from './dimensions.ts';
-export { gradient } from './gradient.ts';
+export { type GradientOptions, gradient } from './gradient.ts';
 export {
   externalData,
   type OnnxInitializer,
@@ -25,8 +25,6 @@ export {
   type MultiHeadAttentionInputs,
   type MultiHeadAttentionOptions,
   multiHeadAttention,
-  type RotaryOptions,
-  rotaryEmbedding,
 } from './operations/attention.ts';
 export { cast } from './operations/cast.ts';
 export {
@@ -41,6 +39,7 @@ export {
   where,
 } from './operations/comparison.ts';
 export { customGradient, stopGradient } from './operations/custom.ts';
+export { dropout } from './operations/dropout.ts';
 export { add, clip, div, max, min, mod, mul, pow, sub } from './operations/elementwise.ts';
 export { expand, expandLike, full, onesLike, zerosLike } from './operations/expand.ts';
 export {
@@ -56,6 +55,7 @@ export {
   type GroupQueryAttentionOptions,
   groupQueryAttention,
 } from './operations/group-query-attention.ts';
+export { bitwiseAnd, murmurHash3 } from './operations/hashing.ts';
 export {
   argMax,
   argMin,
@@ -88,6 +88,7 @@ export {
   reduceMin,
   reduceSum,
 } from './operations/reduction.ts';
+export { type RotaryOptions, rotaryEmbedding } from './operations/rotary-embedding.ts';
 export {
   dimensionOf,
   matrixTranspose,
@@ -120,6 +121,9 @@ export {
   sqrt,
   tanh,
 } from './operations/unary.ts';
+export { zeroAfter } from './operations/waiting.ts';
+export type { Segment } from './recompute.ts';
+export { nearestName, type Tape, type TapeOptions, tapeOf } from './tape.ts';
 export {
   type DataType,
   describe,

@@ -59,6 +59,8 @@ export interface Flow<Inputs, Attributes> {
  * - `infer` is the shape rule: types and shapes of the outputs, or a ShapeError that names the operation and the shapes.
  * - `gradient` gives the gradient with respect to each input (undefined: none flows). It may build gradients that
  *   nobody asked for: handles cost nothing until they are written.
+ * - `again` gives the inputs with which it is computed again after `zero`, a float32 -0 that waits; only where what does not depend on
+ *   activations would be held until then.
  * - `onnx` says how it is written: as one ONNX node, by a function that adds nodes, or in terms of other operations.
  */
 // biome-ignore lint/suspicious/noExplicitAny: the table holds rows of many input and attribute types
@@ -66,6 +68,7 @@ export interface Rule<Inputs extends readonly (Tensor | undefined)[] = any, Attr
   readonly name: string;
   readonly infer: (inputs: Inputs, attributes: Attributes) => readonly TensorType[];
   readonly gradient?: (flow: Flow<Inputs, Attributes>) => readonly (Tensor | undefined)[];
+  readonly again?: (inputs: Inputs, zero: Tensor) => readonly (Tensor | undefined)[];
   readonly onnx: OnnxForm<Inputs, Attributes>;
 }
 
@@ -74,10 +77,14 @@ export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 }
 
-/** Declares a row of the table; only here for its types. */
+/** The table: every operation whose module has been loaded. */
+export const operationTable: Rule[] = [];
+
+/** Declares a row of the table. */
 export function rule<Inputs extends readonly (Tensor | undefined)[], Attributes = undefined>(
   row: Rule<Inputs, Attributes>,
 ): Rule<Inputs, Attributes> {
+  operationTable.push(row);
   return row;
 }
 

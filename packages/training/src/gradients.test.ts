@@ -8,6 +8,8 @@ import {
   denseEncoderAttention,
   type ForwardTensors,
   type ModelConfig,
+  trainingAttention,
+  trainingEncoderAttention,
   weightSource,
 } from '@working-papers/models';
 import { type DescribedTensor, fixtureTensors } from '@working-papers/models/testing';
@@ -68,62 +70,70 @@ function task({ config, inputs, labels }: Fixture): {
   return { given, fed, loss: (logits) => crossEntropy(slice(logits, 1, 0, -1), slice(wanted, 1, 1)) };
 }
 
-describe.each(names)('%s', (file) => {
-  const fixture = read(file);
-  const { config } = fixture;
-  const tensors = fixtureTensors(fixture.tensors);
-  const architecture = architectureOf(config);
-  const attention = architecture.kind === 'decoder' ? denseAttention : denseEncoderAttention;
-  const build = (trainable?: (name: string) => boolean) => {
-    const { given, fed, loss } = task(fixture);
-    const weights = trainableWeights(weightSource(tensors, 'fp32'), trainable ? { trainable } : {});
-    const { logits } = architecture.forward(config, weights, given, { parts: { attention } });
-    return { weights, fed, loss: loss(logits!) };
-  };
-  const run = async ({ weights, fed, loss }: ReturnType<typeof build>) => {
-    const { parameters } = weights;
-    const gradients = gradient(
-      loss,
-      parameters.map(({ tensor }) => tensor),
-    );
-    const outputs = Object.fromEntries(parameters.map(({ name }, index) => [`gradient.${name}`, gradients[index]!]));
-    const program = await runtime.compile({ loss, ...outputs });
-    const values = Object.fromEntries(
-      parameters.map(({ name, shape }) => {
-        const bytes = tensors.get(name)!.bytesSync();
-        const data = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-        return [`weight.${name}`, { dtype: 'float32', shape, data } as const];
-      }),
-    );
-    const answer = await program.run({ ...fed, ...values });
-    program.release();
-    return answer;
-  };
+const attentions = {
+  plain: { decoder: denseAttention, encoder: denseEncoderAttention },
+  'written out': { decoder: trainingAttention({ block: 3 }), encoder: trainingEncoderAttention },
+};
 
-  test('loss to 1e-5, every gradient to 1e-4 of its norm', async () => {
-    const built = build();
-    const answer = await run(built);
-    expect(Math.abs(Number(answer.loss!.data[0]) - fixture.loss)).toBeLessThan(1e-5 * Math.max(1, fixture.loss));
-    expect(built.weights.parameters.map(({ name }) => name).sort()).toEqual(Object.keys(fixture.gradients).sort());
-    for (const [name, stored] of Object.entries(fixture.gradients)) {
-      const [own, wanted] = [answer[`gradient.${name}`]!, floats(stored)];
-      expect(own.shape, name).toEqual(stored.shape);
-      const away = norm(wanted.map((value, i) => Number(own.data[i]) - value));
-      expect(away, name).toBeLessThan(Math.max(1e-4 * norm(wanted), 1e-8 * wanted.length));
-    }
-  });
+describe.each(names.flatMap((file) => Object.entries(attentions).map(([name, parts]) => ({ file, name, parts }))))(
+  '$file, attention $name',
+  ({ file, parts }) => {
+    const fixture = read(file);
+    const { config } = fixture;
+    const tensors = fixtureTensors(fixture.tensors);
+    const architecture = architectureOf(config);
+    const attention = parts[architecture.kind === 'decoder' ? 'decoder' : 'encoder'];
+    const build = (trainable?: (name: string) => boolean) => {
+      const { given, fed, loss } = task(fixture);
+      const weights = trainableWeights(weightSource(tensors, 'fp32'), trainable ? { trainable } : {});
+      const { logits } = architecture.forward(config, weights, given, { parts: { attention } });
+      return { weights, fed, loss: loss(logits!) };
+    };
+    const run = async ({ weights, fed, loss }: ReturnType<typeof build>) => {
+      const { parameters } = weights;
+      const gradients = gradient(
+        loss,
+        parameters.map(({ tensor }) => tensor),
+      );
+      const outputs = Object.fromEntries(parameters.map(({ name }, index) => [`gradient.${name}`, gradients[index]!]));
+      const program = await runtime.compile({ loss, ...outputs });
+      const values = Object.fromEntries(
+        parameters.map(({ name, shape }) => {
+          const bytes = tensors.get(name)!.bytesSync();
+          const data = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+          return [`weight.${name}`, { dtype: 'float32', shape, data } as const];
+        }),
+      );
+      const answer = await program.run({ ...fed, ...values });
+      program.release();
+      return answer;
+    };
 
-  test('frozen weights are no inputs, and the others have the same gradients', async () => {
-    const chosen = (name: string) => /layers?\.1\.|h\.1\.|layer\.1\./.test(name);
-    const built = build(chosen);
-    const answer = await run(built);
-    const expected = Object.keys(fixture.gradients).filter(chosen);
-    expect(expected.length).toBeGreaterThan(5);
-    expect(built.weights.parameters.map(({ name }) => name).sort()).toEqual(expected.sort());
-    for (const name of expected) {
-      const [own, wanted] = [answer[`gradient.${name}`]!, floats(fixture.gradients[name]!)];
-      const away = norm(wanted.map((value, i) => Number(own.data[i]) - value));
-      expect(away, name).toBeLessThan(Math.max(1e-4 * norm(wanted), 1e-8 * wanted.length));
-    }
-  });
-});
+    test('loss to 1e-5, every gradient to 1e-4 of its norm', async () => {
+      const built = build();
+      const answer = await run(built);
+      expect(Math.abs(Number(answer.loss!.data[0]) - fixture.loss)).toBeLessThan(1e-5 * Math.max(1, fixture.loss));
+      expect(built.weights.parameters.map(({ name }) => name).sort()).toEqual(Object.keys(fixture.gradients).sort());
+      for (const [name, stored] of Object.entries(fixture.gradients)) {
+        const [own, wanted] = [answer[`gradient.${name}`]!, floats(stored)];
+        expect(own.shape, name).toEqual(stored.shape);
+        const away = norm(wanted.map((value, i) => Number(own.data[i]) - value));
+        expect(away, name).toBeLessThan(Math.max(1e-4 * norm(wanted), 1e-8 * wanted.length));
+      }
+    });
+
+    test('frozen weights are no inputs, and the others have the same gradients', async () => {
+      const chosen = (name: string) => /layers?\.1\.|h\.1\.|layer\.1\./.test(name);
+      const built = build(chosen);
+      const answer = await run(built);
+      const expected = Object.keys(fixture.gradients).filter(chosen);
+      expect(expected.length).toBeGreaterThan(5);
+      expect(built.weights.parameters.map(({ name }) => name).sort()).toEqual(expected.sort());
+      for (const name of expected) {
+        const [own, wanted] = [answer[`gradient.${name}`]!, floats(fixture.gradients[name]!)];
+        const away = norm(wanted.map((value, i) => Number(own.data[i]) - value));
+        expect(away, name).toBeLessThan(Math.max(1e-4 * norm(wanted), 1e-8 * wanted.length));
+      }
+    });
+  },
+);

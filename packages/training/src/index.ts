@@ -1,6 +1,10 @@
 /** How weights change: optimisers, adapters, data, loops and checkpoints. Imports nothing of Node; `/node` does. */
 export * from './adapters/index.ts';
 export * from './data/index.ts';
+
+export { dropoutRates } from './dropout/dropout-rates.ts';
+export { type DropoutRates, dropoutTap } from './dropout/dropout-tap.ts';
+export { normalValues, uniformValues } from './initial-values.ts';
 export {
   type BatchSource,
   type Evaluation,
@@ -11,7 +15,7 @@ export {
   train,
 } from './loop/train.ts';
 export { type ContrastiveOptions, contrastive } from './losses/contrastive.ts';
-export { crossEntropy } from './losses/cross-entropy.ts';
+export { crossEntropy, labelledWeight } from './losses/cross-entropy.ts';
 export { type KlDivergenceOptions, klDivergence } from './losses/kl-divergence.ts';
 export { meanSquaredError } from './losses/mean-squared-error.ts';
 export type { RowOptions } from './losses/row-shares.ts';
@@ -39,13 +43,28 @@ export { chain, mapUpdates, type OptimiserScope, type Transformation } from './o
 export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
+export type { StepInputs } from './step/batch-calls.ts';
+export { type Beside, checkpointBytes, restoreCheckpointBytes } from './step/checkpoint.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
-  type StepInputs,
-  type StepResult,
-  type TrainingGraph,
-  TrainingStep,
-  type TrainingStepOptions,
-} from './step/training-step.ts';
+  type Activations,
+  attentionSegments,
+  blockSegments,
+  type CollectOptions,
+  collectActivations,
+  type SegmentOptions,
+} from './step/segments.ts';
+export type { TrainingGraph, Watched } from './step/step-graph.ts';
+export { StepRandom } from './step/step-random.ts';
+export { type StepResult, TrainingStep, type TrainingStepOptions } from './step/training-step.ts';
 export * from './tasks/index.ts';
+export { type Alarm, type AlarmLimits, alarms } from './telemetry/alarms.ts';
+export { type LayerTelemetry, type Telemetry, telemetryOf } from './telemetry/telemetry.ts';
+export {
+  type ActivationMetrics,
+  activationMetrics,
+  type WatchOptions,
+  watchTraining,
+} from './telemetry/watch-training.ts';
+export { scratchWeights } from './weights/scratch-weights.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';

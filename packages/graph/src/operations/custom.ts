@@ -11,14 +11,14 @@ const stopRule = rule<readonly [Tensor]>({
 /** The same tensor, through which no gradient flows. */
 export const stopGradient = (x: Tensor): Tensor => apply(stopRule, [x]);
 
-type Backward = (gradient: Tensor, output: Tensor) => readonly (Tensor | undefined)[];
+type Backward = (gradient: Tensor, output: Tensor, inputs: readonly Tensor[]) => readonly (Tensor | undefined)[];
 
 /** The first input is the forward result, the rest the tensors that the gradient goes to. */
 const customRule = rule<readonly [Tensor, ...Tensor[]], { backward: Backward }>({
   name: 'customGradient',
   infer: ([y]) => [y],
   gradient: ({ inputs: [, ...xs], output: y, gradient: g, attributes: { backward } }) => {
-    const gradients = backward(g, y);
+    const gradients = backward(g, y, xs);
     for (const [index, x] of xs.entries()) {
       const own = gradients[index];
       if (own && (own.dtype !== x.dtype || !sameShape(own.shape, x.shape))) {
@@ -32,26 +32,31 @@ const customRule = rule<readonly [Tensor, ...Tensor[]], { backward: Backward }>(
 
 /**
  * `forward(x)` with a gradient of its own: straight-through estimators, masked forwards, gradients computed elsewhere.
- * `backward` is given the gradient of the loss with respect to the result, and the result, and gives the gradient with
- * respect to `x` (or to each of several).
+ * `backward` is given the gradient of the loss with respect to the result, the result, and what was given as `x`, and gives the gradient
+ * with respect to `x` (or to each of several). It should read `x` as it is given: in a recomputed part of the graph that is not the tensor
+ * from before.
  *
  * @example `customGradient(x, round, (g) => g)` // rounds, and passes the gradient straight through
  */
 export function customGradient(
   x: Tensor,
   forward: (x: Tensor) => Tensor,
-  backward: (gradient: Tensor, output: Tensor) => Tensor | undefined,
+  backward: (gradient: Tensor, output: Tensor, inputs: readonly Tensor[]) => Tensor | undefined,
 ): Tensor;
 export function customGradient(x: readonly Tensor[], forward: (...x: Tensor[]) => Tensor, backward: Backward): Tensor;
 export function customGradient(
   x: Tensor | readonly Tensor[],
   forward: (...x: Tensor[]) => Tensor,
-  backward: (gradient: Tensor, output: Tensor) => Tensor | undefined | readonly (Tensor | undefined)[],
+  backward: (
+    gradient: Tensor,
+    output: Tensor,
+    inputs: readonly Tensor[],
+  ) => Tensor | undefined | readonly (Tensor | undefined)[],
 ): Tensor {
   const xs: readonly Tensor[] = isList(x) ? x : [x];
   return apply(customRule, [forward(...xs), ...xs], {
-    backward: (gradient, output) => {
-      const gradients = backward(gradient, output);
+    backward: (gradient, output, inputs) => {
+      const gradients = backward(gradient, output, inputs);
       return isList(gradients) ? gradients : [gradients as Tensor | undefined];
     },
   });

@@ -11,7 +11,7 @@ import {
   rmsNorm,
   rmsNormGradients,
 } from './normalisation.ts';
-import { matrixTranspose, reshape } from './shape.ts';
+import { matrixTranspose, reshape, transpose } from './shape.ts';
 import { sigmoid } from './unary.ts';
 
 /** Several operations in one kernel, forwards; their gradients are those of the plain operations named in each comment. */
@@ -23,6 +23,13 @@ function checkResidual(where: string, x: Tensor, skip: Tensor): void {
     );
   }
 }
+
+/** Of the outputs of ONNX Runtime's kernels, which have none in double precision, only the norm and the sum are there. */
+const skipNode = ({ epsilon }: { epsilon: number }) => ({
+  domain: 'com.microsoft' as const,
+  attributes: { epsilon: { float: epsilon } },
+  outputs: [true, false, false, true],
+});
 
 const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefined], { epsilon: number }>({
   name: 'skipRmsNorm',
@@ -37,10 +44,11 @@ const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefine
     return [both, both, to.scale, bias && sumTo(both, bias)];
   },
   onnx: {
-    type: 'SkipSimplifiedLayerNormalization',
-    domain: 'com.microsoft',
-    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
-    outputs: [true, false, false, true],
+    write: (writer, values, { inputs: [x, skip, scale, bias], attributes }) => {
+      if (x.dtype !== 'float64') return writer.node('SkipSimplifiedLayerNormalization', values, skipNode(attributes));
+      const sum = bias ? add(add(x, skip), bias) : add(x, skip);
+      return [writer.value(rmsNorm(sum, scale, attributes)), writer.value(sum)];
+    },
   },
 });
 
@@ -56,10 +64,6 @@ export function skipRmsNorm(
   scale: Tensor,
   options: SkipNormOptions = {},
 ): { output: Tensor; sum: Tensor } {
-  if (x.dtype === 'float64') {
-    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
-    return { output: rmsNorm(sum, scale, options), sum };
-  }
   const [output, sum] = applyAll(skipRmsNormRule, [x, skip, scale, options.bias], { epsilon: options.epsilon ?? 1e-5 });
   return { output: output!, sum: sum! };
 }
@@ -80,10 +84,11 @@ const skipLayerNormRule = rule<
     return [both, both, to.scale, to.bias, bias && sumTo(both, bias)];
   },
   onnx: {
-    type: 'SkipLayerNormalization',
-    domain: 'com.microsoft',
-    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
-    outputs: [true, false, false, true],
+    write: (writer, values, { inputs: [x, skip, scale, shift, bias], attributes }) => {
+      if (x.dtype !== 'float64') return writer.node('SkipLayerNormalization', values, skipNode(attributes));
+      const sum = bias ? add(add(x, skip), bias) : add(x, skip);
+      return [writer.value(layerNorm(sum, scale, shift, attributes)), writer.value(sum)];
+    },
   },
 });
 
@@ -95,10 +100,6 @@ export function skipLayerNorm(
   shift?: Tensor,
   options: SkipNormOptions = {},
 ): { output: Tensor; sum: Tensor } {
-  if (x.dtype === 'float64') {
-    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
-    return { output: layerNorm(sum, scale, shift, options), sum };
-  }
   const [output, sum] = applyAll(skipLayerNormRule, [x, skip, scale, shift, options.bias], {
     epsilon: options.epsilon ?? 1e-5,
   });
@@ -128,6 +129,7 @@ const fusedMatmulRule = rule<readonly [Tensor, Tensor], FusedMatmulOptions>({
     const da = transposeA ? product(b, g, transposeB, true) : product(g, b, false, !transposeB);
     // A weight shared by all rows: one product over the flattened rows, in the layout that the weight has.
     const shared = b.shape.length === 2 && a.shape.length > 2 && !transposeA;
+    if (shared && (alpha ?? 1) === 1) return [sumTo(da, a), weightGradient(a, g, transposeB)];
     const flat = (x: Tensor) => (shared ? reshape(x, [-1, x.shape.at(-1)!]) : x);
     const [rows, given] = [flat(a), flat(g)];
     const db = transposeB ? product(given, rows, true, transposeA) : product(rows, given, !transposeA, false);
@@ -148,6 +150,23 @@ const fusedMatmulRule = rule<readonly [Tensor, Tensor], FusedMatmulOptions>({
     },
   },
 });
+
+/**
+ * The product of all rows of x `[..., in]` and g `[..., out]`: `[in, out]`, or turned `[out, in]`. A product runs a tenth faster when its left side
+ * does not have to be turned on the fly, so the narrower of the two is turned beforehand.
+ */
+function weightGradient(x: Tensor, g: Tensor, turned: boolean): Tensor {
+  const [inner, outer] = [x.shape.at(-1)!, g.shape.at(-1)!];
+  const rows = (tensor: Tensor) => reshape(tensor, [-1, tensor.shape.at(-1)!]);
+  const columns = (tensor: Tensor) => {
+    const last = tensor.shape.length - 1;
+    const order = [last, ...tensor.shape.keys()].slice(0, last + 1);
+    return reshape(transpose(tensor, order), [tensor.shape.at(-1)!, -1]);
+  };
+  const fromX = !(inner > outer);
+  const product = fromX ? matmul(columns(x), rows(g)) : matmul(columns(g), rows(x));
+  return fromX === turned ? matrixTranspose(product) : product;
+}
 
 /** `alpha * a @ b`, either transposed on the fly. */
 export const fusedMatmul = (a: Tensor, b: Tensor, options: FusedMatmulOptions = {}): Tensor =>

@@ -1,8 +1,11 @@
 import { checkSameType, sumTo } from '../broadcast.ts';
 import { formatShape } from '../dimensions.ts';
-import { apply, checkAxis, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { apply, applyAll, checkAxis, describe, isFloat, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { cast } from './cast.ts';
 import { add, div, mul, sub } from './elementwise.ts';
+import { full } from './expand.ts';
 import { reduceMean, reduceSum } from './reduction.ts';
+import { dimensionOf } from './shape.ts';
 import { exp, sqrt } from './unary.ts';
 
 type One = readonly [Tensor];
@@ -63,21 +66,59 @@ export interface NormOptions {
   epsilon?: number;
 }
 
+const standardiseRule = rule<readonly [Tensor, Tensor], { epsilon: number }>({
+  name: 'standardise',
+  infer: ([x]) => [x, { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] }],
+  gradient: ({ inputs: [x], outputs: [normal, inverse], gradients: [g, gInverse] }) => {
+    const features = x.shape.at(-1)!;
+    const share = typeof features === 'number' ? 1 / features : div(1, cast(dimensionOf(x, -1), x.dtype));
+    const falls = mul(mul(mul(gInverse!, mul(inverse!, inverse!)), share), normal!);
+    return [sub(throughStandardised({ normal: normal!, inverse: inverse! }, g!), falls), undefined];
+  },
+  onnx: {
+    // One kernel in single precision.
+    write: (writer, values, { inputs: [x], attributes: { epsilon } }) => {
+      if (x.dtype === 'float32') {
+        return writer.node('LayerNormalization', values, {
+          attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
+          outputs: [true, false, true],
+        });
+      }
+      const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
+      const inverse = div(1, sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon)));
+      return [writer.value(mul(centred, inverse)), writer.value(inverse)];
+    },
+  },
+});
+
+/** A row at mean 0 and mean square 1, `[..., n]`, and what it was multiplied by to be so, `[..., 1]`. */
+interface Standardised {
+  normal: Tensor;
+  inverse: Tensor;
+}
+
+function standardised(x: Tensor, epsilon: number): Standardised {
+  const [normal, inverse] = applyAll(standardiseRule, [x, full([x.shape.at(-1)!], 1, x.dtype)], { epsilon });
+  return { normal: normal!, inverse: inverse! };
+}
+
+/** The gradient `g` of a standardised row, handed back to the row. */
+function throughStandardised({ normal, inverse }: Standardised, g: Tensor): Tensor {
+  const mean = reduceMean(g, -1, { keepDims: true });
+  const along = reduceMean(mul(g, normal), -1, { keepDims: true });
+  return mul(sub(sub(g, mean), mul(normal, along)), inverse);
+}
+
 /** What {@link layerNorm} hands back to `x`, `scale` and the bias. */
 export function layerNormGradients(
   { x, scale, bias }: { x: Tensor; scale: Tensor; bias: Tensor | undefined },
   g: Tensor,
   epsilon: number,
 ): { x: Tensor; scale: Tensor; bias: Tensor | undefined } {
-  const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
-  const deviation = sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon));
-  const normal = div(centred, deviation);
-  const h = mul(g, scale);
-  const mean = reduceMean(h, -1, { keepDims: true });
-  const along = reduceMean(mul(h, normal), -1, { keepDims: true });
+  const rows = standardised(x, epsilon);
   return {
-    x: div(sub(sub(h, mean), mul(normal, along)), deviation),
-    scale: sumTo(mul(g, normal), scale),
+    x: throughStandardised(rows, mul(g, scale)),
+    scale: sumTo(mul(g, rows.normal), scale),
     bias: bias && sumTo(g, bias),
   };
 }

@@ -115,6 +115,14 @@ const sliceRule = rule<readonly [Tensor, Tensor | undefined, Tensor | undefined]
     { dtype: x.dtype, shape: x.shape.map((dimension, place) => (place === axis ? size : dimension)) },
   ],
   gradient: ({ inputs: [x, start, end], gradient: g, attributes }) => {
+    const around = padsAround(x.shape[attributes.axis]!, attributes);
+    if (around)
+      return [
+        pad(
+          g,
+          g.shape.map((_, axis) => (axis === attributes.axis ? around : [0, 0])),
+        ),
+      ];
     // The positions that were taken, by the same slice; their gradients go back there, zeros elsewhere.
     const positions = apply(sliceRule, [range(0, dimensionOf(x, attributes.axis)), start, end], {
       ...attributes,
@@ -140,6 +148,15 @@ const sliceRule = rule<readonly [Tensor, Tensor | undefined, Tensor | undefined]
     },
   },
 });
+
+/** How much of an axis a slice leaves out before and behind, where that is known when the graph is built and nothing in between is. */
+function padsAround(length: Dimension, { start, end, step, size }: SliceAttributes): [number, number] | undefined {
+  if (step !== 1 || typeof length !== 'number' || typeof start !== 'number' || typeof size !== 'number')
+    return undefined;
+  if (typeof end !== 'number') return undefined;
+  const before = Math.min(start < 0 ? Math.max(0, length + start) : start, length);
+  return [before, length - before - size];
+}
 
 /**
  * Elements from `start` up to (not including) `end` along one axis. On a named axis a number as `end` is a promise that

@@ -74,9 +74,9 @@ export const round = (x: Tensor): Tensor => apply(roundRule, [x]);
 export const floor = (x: Tensor): Tensor => apply(floorRule, [x]);
 export const ceil = (x: Tensor): Tensor => apply(ceilRule, [x]);
 
-const siluRule = unary('silu', { expand: ([x]) => mul(x, sigmoid(x)) }, ({ inputs: [x], gradient: g }) => {
+const siluRule = unary('silu', { expand: ([x]) => mul(x, sigmoid(x)) }, ({ inputs: [x], output: y, gradient: g }) => {
   const s = sigmoid(x);
-  return [mul(g, mul(s, add(1, mul(x, sub(1, s)))))];
+  return [mul(g, add(s, mul(y, sub(1, s))))];
 });
 
 /** `x * sigmoid(x)`, also called swish. */
@@ -89,15 +89,16 @@ const geluRule = rule<One, { approximate: 'none' | 'tanh' }>({
       throw new ShapeError(`gelu takes floating-point numbers; got ${describe(x)}. Use cast first.`);
     return [x];
   },
-  gradient: ({ inputs: [x], gradient: g, attributes: { approximate } }) => {
+  gradient: ({ inputs: [x], output: y, gradient: g, attributes: { approximate } }) => {
     if (approximate === 'none') {
       const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
       return [mul(g, add(normalDistribution(x), mul(x, density)))];
     }
-    const t = tanh(tanhArgument(x));
-    const slope = mul(add(1, mul(mul(x, x), 3 * cubic)), Math.sqrt(2 / Math.PI));
-    const inner = mul(mul(mul(x, 0.5), sub(1, mul(t, t))), slope);
-    return [mul(g, add(mul(add(1, t), 0.5), inner))];
+    // y = x s with s the sigmoid of x (a + b x^2): s + y (1 - s) (a + 3 b x^2), in as few passes as it takes.
+    const square = mul(x, x);
+    const s = sigmoid(mul(x, add(mul(square, 2 * slope * cubic), 2 * slope)));
+    const steepness = add(mul(square, 6 * slope * cubic), 2 * slope);
+    return [mul(g, add(s, mul(mul(y, sub(1, s)), steepness)))];
   },
   onnx: {
     type: 'Gelu',
@@ -110,7 +111,8 @@ const geluRule = rule<One, { approximate: 'none' | 'tanh' }>({
 });
 
 const cubic = 0.044715;
-const tanhArgument = (x: Tensor) => mul(mul(x, add(1, mul(mul(x, x), cubic))), Math.sqrt(2 / Math.PI));
+const slope = Math.sqrt(2 / Math.PI);
+const tanhArgument = (x: Tensor) => mul(mul(x, add(1, mul(mul(x, x), cubic))), slope);
 const normalDistribution = (x: Tensor) => mul(add(1, erf(mul(x, Math.SQRT1_2))), 0.5);
 
 /** Gaussian error linear unit: `x` times the normal distribution function of `x`, exactly or by GPT-2's tanh formula. */

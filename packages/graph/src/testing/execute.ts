@@ -1,3 +1,7 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import onnxProto from 'onnx-proto';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type DataType, type Tensor, toOnnx } from '../index.ts';
 
@@ -70,6 +74,23 @@ export async function execute(
     return await program.run(feeds);
   } finally {
     await program.release();
+  }
+}
+
+/** The kinds of nodes that ONNX Runtime makes of a graph, without its choices for one processor. */
+export async function optimisedKinds(outputs: Record<string, Tensor>): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'graph-'));
+  try {
+    const path = join(folder, 'optimised.onnx');
+    const session = await InferenceSession.create(toOnnx(outputs).model, {
+      graphOptimizationLevel: 'extended',
+      optimizedModelFilePath: path,
+      logSeverityLevel: 3,
+    });
+    await session.release();
+    return onnxProto.onnx.ModelProto.decode(await readFile(path)).graph!.node!.map(({ opType }) => opType!);
+  } finally {
+    await rm(folder, { recursive: true });
   }
 }
 

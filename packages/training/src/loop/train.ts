@@ -1,4 +1,5 @@
-import type { StepInputs, StepResult, TrainingStep } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
+import type { StepResult, TrainingStep } from '../step/training-step.ts';
 
 /** Where batches come from: one after the other, from a place that can be written down. */
 export interface BatchSource {
@@ -40,11 +41,15 @@ export interface LoopPosition {
 export interface TrainOptions {
   /** Steps in all, those done before among them. */
   steps: number;
+  /** Batches of one step, for a step compiled to `accumulate`; where the data end the last step has fewer. Default 1. */
+  accumulate?: number;
   /** Where an earlier loop was. The source must have been put there by whoever made it. */
   from?: Pick<LoopPosition, 'best'>;
   evaluation?: Evaluation;
   /** Keeps the state: `last` every so many steps and at the end, `best` when an evaluation was the best so far. */
   checkpoint?: { every: number; save(kind: 'last' | 'best', position: LoopPosition): Promise<void> };
+  /** Each so many steps one is watched (the first, and the last, among them): what the graph calls `watched` is then in its event. */
+  watchEvery?: number;
   /** Tokens of a batch, for the speed that steps say. */
   tokensOf?(batch: StepInputs): number;
   signal?: AbortSignal;
@@ -56,8 +61,14 @@ export interface TrainOptions {
  * checkpoint is from before. An aborted signal rejects with its reason, when the step that is under way has ended and its state is kept.
  */
 export async function train(step: TrainingStep, batches: BatchSource, options: TrainOptions): Promise<TrainingEnd> {
-  const { steps, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
+  const { steps, accumulate = 1, watchEvery, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
   checkWhole('steps', steps);
+  checkWhole('accumulate', accumulate);
+  if (watchEvery !== undefined) {
+    checkWhole('watchEvery', watchEvery);
+    if (accumulate > 1)
+      throw new Error('Steps of several batches cannot be watched; leave out accumulate or watchEvery.');
+  }
   if (evaluation) checkWhole('evaluation.every', evaluation.every);
   if (checkpoint) checkWhole('checkpoint.every', checkpoint.every);
   const best = new Best(evaluation, options.from?.best);
@@ -80,12 +91,19 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
       await save('last');
       throw signal.reason;
     }
-    const batch = await batches.next();
-    if (!batch) return end('data');
+    const given: StepInputs[] = [];
+    while (given.length < accumulate) {
+      const batch = await batches.next();
+      if (!batch) break;
+      given.push(batch);
+    }
+    if (given.length === 0) return end('data');
     const began = performance.now();
-    const result = await step.run(batch);
+    const watch = watchEvery !== undefined && (step.done % watchEvery === 0 || step.done === steps - 1);
+    const result = await (watch ? step.watch(given[0]!) : step.run(given));
     const seconds = (performance.now() - began) / 1000;
-    onEvent?.({ type: 'step', ...result, ...(tokensOf ? { tokensPerSecond: tokensOf(batch) / seconds } : {}) });
+    const tokens = tokensOf && given.reduce((sum, batch) => sum + tokensOf(batch), 0);
+    onEvent?.({ type: 'step', ...result, ...(tokens === undefined ? {} : { tokensPerSecond: tokens / seconds }) });
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm)) return end('diverged');
     const last = step.done === steps;
     if (evaluation && (last || step.done % evaluation.every === 0)) {

@@ -46,6 +46,7 @@ export function klDivergence(
       const terms = where(greater(probabilities, 0), mul(probabilities, ratio), 0);
       return mul(reduceSum(mul(reduceSum(terms, [1]), share), [0]), temperature ** 2);
     },
-    (g) => mul(sub(softmax(given, -1), probabilities), mul(unsqueeze(share, [1]), mul(g, temperature ** 2))),
+    (g, _, [logits]) =>
+      mul(sub(softmax(logits!, -1), probabilities), mul(unsqueeze(share, [1]), mul(g, temperature ** 2))),
   );
 }

@@ -31,6 +31,6 @@ export function zLoss(logits: Tensor, options: RowOptions = {}): Tensor {
   return customGradient(
     rows,
     () => reduceSum(mul(mul(logZ, logZ), share), [0]),
-    (g) => mul(softmax(rows, -1), unsqueeze(mul(mul(logZ, share), mul(g, 2)), [1])),
+    (g, _, [given]) => mul(softmax(given!, -1), unsqueeze(mul(mul(logZ, share), mul(g, 2)), [1])),
   );
 }

@@ -22,7 +22,7 @@ import { adamW } from './adam.ts';
 import { applyUpdates } from './apply.ts';
 import { clipByGlobalNorm } from './clipping.ts';
 import { groups } from './groups.ts';
-import { checkInPlace, zeroAfter } from './in-place.ts';
+import { checkInPlace } from './in-place.ts';
 import { lion } from './lion.ts';
 import { sgd } from './sgd.ts';
 import { chain, type Transformation } from './transformation.ts';
@@ -167,18 +167,6 @@ describe('checkInPlace', () => {
       '"old" is written in place by `matmul`, which reads the old value while it writes. Let an elementwise operation make the new value.',
     );
   });
-});
-
-test('a zero that waits is zero whatever it waits for', async () => {
-  const [x, y] = [input('x', 'float32', [2, 2]), input('y', 'int32', ['rows'])];
-  const program = await runtime.compile({ zero: zeroAfter([x, y, reduceSum(x)]) });
-  for (const value of [1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    const { zero } = await program.run({
-      x: { dtype: 'float32', shape: [2, 2], data: new Float32Array(4).fill(value) },
-      y: { dtype: 'int32', shape: [3], data: new Int32Array(3) },
-    });
-    expect(zero).toEqual({ dtype: 'float32', shape: [], data: Float32Array.of(0) });
-  }
 });
 
 test('outputs have names that follow from the inputs they replace', () => {

@@ -3,17 +3,7 @@
  * allow, so whatever reads the old value must be something that the new one depends on. (It does happen: of two layers trained by one
  * graph, ONNX Runtime 1.30 wrote the second's weight before the first's gradient had read it.)
  */
-import {
-  cast,
-  concat,
-  less,
-  type Operation,
-  operationsBefore,
-  reduceSum,
-  reshape,
-  slice,
-  type Tensor,
-} from '@working-papers/graph';
+import { type Operation, operationsBefore, type Tensor } from '@working-papers/graph';
 
 /** An input of the graph, and what is written over it. */
 export interface Replaced {
@@ -47,14 +37,6 @@ export function checkInPlace(replaced: Iterable<Replaced>, others: readonly Tens
         );
     }
   }
-}
-
-/** A float32 zero that depends on each of the tensors, of which it reads one element. It is zero whatever they hold, NaN too. */
-export function zeroAfter(tensors: readonly Tensor[]): Tensor {
-  const elements = tensors.map((tensor) => cast(slice(reshape(tensor, [-1]), 0, 0, 1), 'float32'));
-  const together = concat(elements, 0);
-  // No number is less than itself.
-  return reduceSum(cast(less(together, together), 'float32'));
 }
 
 /** Operations that may give their input's own memory on, or be drawn into the operation that follows. */

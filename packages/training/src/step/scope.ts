@@ -1,5 +1,4 @@
-import { add, input, type Tensor } from '@working-papers/graph';
-import { zeroAfter } from '../optimisers/in-place.ts';
+import { add, input, type Tensor, zeroAfter } from '@working-papers/graph';
 import type { OptimiserScope } from '../optimisers/transformation.ts';
 
 /** A tensor that lives between steps. */

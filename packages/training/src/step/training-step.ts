@@ -1,27 +1,16 @@
-import { gradient, type Tensor } from '@working-papers/graph';
-import type { Call, DeviceTensor, HostTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
-import { type AfterUpdate, applyUpdates } from '../optimisers/apply.ts';
-import { globalNorm } from '../optimisers/clipping.ts';
-import { checkInPlace } from '../optimisers/in-place.ts';
-import type { Transformation } from '../optimisers/transformation.ts';
-import type { Parameter, Updates } from '../parameters.ts';
-import { nextName, StepScope } from './scope.ts';
-
-/** What one step of training is made of. */
-export interface TrainingGraph {
-  /** A float32 scalar; its graph's inputs, other than the parameters, are what a batch gives. */
-  loss: Tensor;
-  /** Further float32 scalars that are handed out after each step. */
-  metrics?: Readonly<Record<string, Tensor>>;
-  parameters: readonly Parameter[];
-  optimiser: Transformation;
-  /** Changes each new weight before it is kept. */
-  afterUpdate?: AfterUpdate;
-}
+import type { Tensor } from '@working-papers/graph';
+import type { Call, DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
+import type { Parameter } from '../parameters.ts';
+import { BatchCalls, type StepInputs } from './batch-calls.ts';
+import { nextName, type StepScope } from './scope.ts';
+import { accumulatedStep, type TrainingGraph, watchedStep, wholeStep } from './step-graph.ts';
+import type { StepRandom } from './step-random.ts';
 
 export interface TrainingStepOptions extends Pick<ProgramOptions, 'threads' | 'signal' | 'label' | 'profile'> {
   /** The values that a parameter begins with. */
   initial(parameter: Parameter): Float32Array | Promise<Float32Array>;
+  /** Whether a step may be made of several batches, for which sums as large as the trained weights are held. */
+  accumulate?: boolean;
 }
 
 /** What a step says of itself. */
@@ -34,15 +23,20 @@ export interface StepResult {
   metrics: Readonly<Record<string, number>>;
 }
 
-/** A batch's inputs by name, as the graph of the loss has them. */
-export type StepInputs = Readonly<Record<string, HostTensor>>;
-
-/** Batches of different shapes whose tensors are kept. */
-const mostShapes = 8;
+/** The programs of a step and the memory they share. */
+interface Parts {
+  programs: readonly Program[];
+  /** The program of one whole step that is watched. */
+  watching: Program | undefined;
+  scope: StepScope;
+  random: StepRandom | undefined;
+  tensors: ReadonlyMap<string, DeviceTensor>;
+  sums: ReadonlyMap<string, DeviceTensor>;
+}
 
 /**
- * Forward, backward and update in one program, over weights and optimiser state that stay where they are. The update waits for the
- * norm of all gradients, and with it for every node that reads a weight: until then nothing is overwritten.
+ * Forward, backward and update over weights and optimiser state that stay where they are. The update waits for the norm of all
+ * gradients, and with it for every node that reads a weight: until then nothing is overwritten.
  */
 export class TrainingStep {
   /** Steps done so far; set it together with {@link tensors} to go on from elsewhere. */
@@ -50,68 +44,74 @@ export class TrainingStep {
   readonly parameters: readonly Parameter[];
   /** Weights as `weight.NAME` and what the optimiser keeps as `optimiser.NAME`: all that a step goes on from, with {@link done}. */
   readonly tensors: ReadonlyMap<string, DeviceTensor>;
-  readonly #runtime: Runtime;
-  readonly #program: Program;
-  readonly #scope: StepScope;
+  readonly #parts: Parts;
   readonly #scalars: ReadonlyMap<string, DeviceTensor>;
   readonly #reported: ReadonlyMap<string, DeviceTensor>;
-  readonly #calls = new Map<string, { call: Call; inputs: Record<string, DeviceTensor> }>();
-  readonly #outputs: Record<string, DeviceTensor> = {};
+  readonly #keys: DeviceTensor | undefined;
+  readonly #batches: BatchCalls;
+  readonly #watched: BatchCalls | undefined;
+  /** Makes the update of the sums, where a step may have several batches. */
+  readonly #update: Call | undefined;
 
-  private constructor(
-    runtime: Runtime,
-    program: Program,
-    { parameters }: TrainingGraph,
-    scope: StepScope,
-    tensors: ReadonlyMap<string, DeviceTensor>,
-  ) {
-    this.#runtime = runtime;
-    this.#program = program;
+  private constructor(runtime: Runtime, parameters: readonly Parameter[], parts: Parts) {
+    const { programs, watching, scope, random, tensors, sums } = parts;
+    const [first, last] = [programs[0]!, programs.at(-1)!];
+    this.#parts = parts;
     this.parameters = parameters;
     this.tensors = tensors;
-    this.#scope = scope;
-    const fed = new Set(program.inputs.map(({ name }) => name));
+    const fed = new Set(programs.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
     const scalars = [...scope.scalars.keys()].filter((name) => fed.has(name));
     this.#scalars = new Map(scalars.map((name) => [name, runtime.tensor('float32', [])]));
-    const reported = new Map<string, DeviceTensor>();
-    const kept = new Map([...tensors].map(([name, tensor]) => [nextName(name), tensor]));
-    for (const { name } of program.outputs) {
-      const tensor = kept.get(name) ?? runtime.tensor('float32', []);
-      if (!kept.has(name)) reported.set(name, tensor);
-      this.#outputs[name] = tensor;
+    const keys = random?.keys.name;
+    if (keys !== undefined && fed.has(keys)) this.#keys = runtime.tensor('int64', [random!.keysAt(0).length]);
+    const kept = new Map([...tensors, ...sums, ...this.#scalars]);
+    if (this.#keys) kept.set(keys!, this.#keys);
+
+    const written = new Map([...tensors, ...sums].map(([name, tensor]) => [nextName(name), tensor]));
+    const reported = (watching ?? last).outputs.filter(({ name }) => !written.has(name));
+    this.#reported = new Map(reported.map(({ name }) => [name, runtime.tensor('float32', [])]));
+    const into = ({ outputs }: Program) =>
+      Object.fromEntries(outputs.map(({ name }) => [name, written.get(name) ?? this.#reported.get(name)!]));
+    this.#batches = new BatchCalls(runtime, first, kept, into(first));
+    if (watching) this.#watched = new BatchCalls(runtime, watching, kept, into(watching));
+    if (last !== first) {
+      this.#update = last.bind(Object.fromEntries(last.inputs.map(({ name }) => [name, kept.get(name)!])), into(last));
     }
-    this.#reported = reported;
   }
 
   /** Compiles a step and lays out its state; rejects with a sentence where a gradient or an initial value does not fit. */
   static async compile(runtime: Runtime, graph: TrainingGraph, options: TrainingStepOptions): Promise<TrainingStep> {
-    const { initial, ...programOptions } = options;
-    const { loss, parameters, optimiser, metrics = {}, afterUpdate } = graph;
+    const { initial, accumulate = false, ...programOptions } = options;
+    const { parameters, random, watched } = graph;
     if (parameters.length === 0) throw new Error('There is nothing to train: no weight of this graph changes.');
-    const gradients = gradient(
-      loss,
-      parameters.map(({ tensor }) => tensor),
-    );
-    const updates: Updates = new Map(parameters.map(({ name }, index) => [name, gradients[index]!]));
-    const gradientNorm = globalNorm(updates);
-    const reported: Record<string, Tensor> = { loss, gradientNorm };
-    for (const [name, metric] of Object.entries(metrics)) reported[`metric.${name}`] = metric;
-    const scope = new StepScope({ after: Object.values(reported) });
-    const weights = applyUpdates(optimiser(updates, parameters, scope), parameters, afterUpdate);
-    const outputs = { ...reported, ...scope.outputs };
-    for (const [name, next] of weights) outputs[nextName(`weight.${name}`)] = next;
-    const replaced = parameters.flatMap(({ name, tensor }) => {
-      const next = weights.get(name);
-      return next ? [{ tensor, next }] : [];
-    });
-    checkInPlace([...replaced, ...scope.states.values()], Object.values(reported));
-    const program = await runtime.compile(outputs, {
-      memoryPatterns: false,
-      label: 'training step',
-      ...programOptions,
-    });
+    if (accumulate && watched)
+      throw new Error('A step of several batches cannot be watched: leave out `accumulate`, or `watched`.');
+    const programs: Program[] = [];
+    const compile = async (outputs: Record<string, Tensor>, label = 'training step') => {
+      const program = await runtime.compile(outputs, { memoryPatterns: false, label, ...programOptions });
+      programs.push(program);
+      return program;
+    };
+    let watching: Program | undefined;
     const tensors = new Map<string, DeviceTensor>();
+    const sums = new Map<string, DeviceTensor>();
     try {
+      let scope: StepScope;
+      if (accumulate) {
+        const step = accumulatedStep(graph);
+        ({ scope } = step.update);
+        await compile(step.batch);
+        await compile(step.update.outputs, 'update of a training step');
+        for (const [name, shape] of step.sums) sums.set(name, runtime.tensor('float32', shape));
+      } else {
+        const step = wholeStep(graph);
+        ({ scope } = step);
+        await compile(step.outputs);
+        if (watched) {
+          watching = await compile(watchedStep(graph, watched).outputs, 'watched training step');
+          programs.pop();
+        }
+      }
       for (const parameter of parameters) {
         const values = await initial(parameter);
         const count = parameter.shape.reduce((product, size) => product * size, 1);
@@ -123,25 +123,68 @@ export class TrainingStep {
         tensors.set(`weight.${parameter.name}`, runtime.tensor('float32', parameter.shape, values));
       }
       for (const [name, { shape }] of scope.states) tensors.set(name, runtime.tensor('float32', shape));
-      return new TrainingStep(runtime, program, graph, scope, tensors);
+      return new TrainingStep(runtime, parameters, { programs, watching, scope, random, tensors, sums });
     } catch (error) {
-      for (const tensor of tensors.values()) tensor.release();
-      program.release();
+      for (const tensor of [...tensors.values(), ...sums.values()]) tensor.release();
+      for (const program of programs) program.release();
+      watching?.release();
       throw error;
     }
   }
 
-  /** One step on one batch. An aborted signal ends it between two nodes; weights are then half new: load them again or drop them. */
-  async run(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
-    const { call, inputs } = this.#callFor(batch);
-    for (const [name, { data }] of Object.entries(batch)) inputs[name]?.write(data);
-    for (const [name, value] of this.#scope.scalarsAt(this.done))
+  /**
+   * One step on one batch, or on several that count by the graph's `weight`; loss and metrics are then their weighted means. An aborted
+   * signal ends it between two nodes; weights may then be half new: load them again or drop them.
+   */
+  async run(batch: StepInputs | readonly StepInputs[], signal?: AbortSignal): Promise<StepResult> {
+    const batches = isList(batch) ? batch : [batch];
+    if (batches.length !== 1 && !this.#update) {
+      throw new Error(
+        `A step of ${batches.length} batches was asked for; compile it with \`accumulate: true\`, or give it one.`,
+      );
+    }
+    if (batches.length === 0) throw new Error('A step needs at least one batch; got none.');
+    for (const sum of this.#parts.sums.values()) clear(sum);
+    this.#tell();
+    for (const [place, one] of batches.entries()) {
+      this.#keys?.write(this.#parts.random!.keysAt(this.done, place));
+      await this.#batches.run(one, signal);
+    }
+    await this.#update?.run(signal);
+    return this.#result(this.#parts.programs.at(-1)!);
+  }
+
+  /**
+   * The same step on one batch, to the same bits, which also says what the graph calls `watched` among its metrics. Throws where the graph
+   * has nothing to be watched.
+   */
+  async watch(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
+    if (!this.#watched) throw new Error('Nothing of this step is watched; compile it with `watched`.');
+    this.#tell();
+    this.#keys?.write(this.#parts.random!.keysAt(this.done, 0));
+    await this.#watched.run(batch, signal);
+    return this.#result(this.#parts.watching!);
+  }
+
+  /** New values for every weight, zeros for what the optimiser keeps: another training from its first step, by the same programs. */
+  async restart(initial: TrainingStepOptions['initial']): Promise<void> {
+    for (const parameter of this.parameters)
+      this.tensors.get(`weight.${parameter.name}`)!.write(await initial(parameter));
+    for (const [name, tensor] of this.tensors) if (!name.startsWith('weight.')) clear(tensor);
+    this.done = 0;
+  }
+
+  #tell(): void {
+    for (const [name, value] of this.#parts.scope.scalarsAt(this.done))
       this.#scalars.get(name)?.write(Float32Array.of(value));
-    await call.run(signal);
+  }
+
+  /** What a program has said of the step that it ended. */
+  #result({ outputs }: Program): StepResult {
     this.done += 1;
     const read = (name: string) => (this.#reported.get(name)!.read() as Float32Array)[0]!;
     const metrics: Record<string, number> = {};
-    for (const name of this.#reported.keys()) {
+    for (const { name } of outputs) {
       if (name.startsWith('metric.')) metrics[name.slice('metric.'.length)] = read(name);
     }
     return { step: this.done, loss: read('loss'), gradientNorm: read('gradientNorm'), metrics };
@@ -155,43 +198,25 @@ export class TrainingStep {
   }
 
   release(): void {
-    for (const { call, inputs } of this.#calls.values()) {
-      call.release();
-      for (const tensor of Object.values(inputs)) tensor.release();
-    }
-    this.#calls.clear();
-    this.#program.release();
-    for (const tensor of this.tensors.values()) tensor.release();
-    for (const tensor of this.#reported.values()) tensor.release();
-    for (const tensor of this.#scalars.values()) tensor.release();
+    this.#batches.release();
+    this.#watched?.release();
+    this.#update?.release();
+    const { programs, watching, tensors, sums } = this.#parts;
+    for (const program of programs) program.release();
+    watching?.release();
+    for (const tensor of [...tensors.values(), ...sums.values(), ...this.#reported.values(), ...this.#scalars.values()])
+      tensor.release();
+    this.#keys?.release();
   }
+}
 
-  #callFor(batch: StepInputs): { call: Call; inputs: Record<string, DeviceTensor> } {
-    const key = Object.entries(batch)
-      .map(([name, { shape }]) => `${name} ${shape.join(' ')}`)
-      .sort()
-      .join('|');
-    const known = this.#calls.get(key);
-    if (known) return known;
-    if (this.#calls.size >= mostShapes) this.#forgetOldest();
-    const inputs: Record<string, DeviceTensor> = {};
-    const bound: Record<string, DeviceTensor> = {};
-    for (const { name } of this.#program.inputs) {
-      const given = batch[name];
-      const kept = this.tensors.get(name) ?? this.#scalars.get(name);
-      if (!given && !kept) throw new Error(`The batch lacks '${name}', which the loss reads.`);
-      if (given) inputs[name] = this.#runtime.tensor(given.dtype, given.shape);
-      bound[name] = inputs[name] ?? kept!;
-    }
-    const made = { call: this.#program.bind(bound, this.#outputs), inputs };
-    this.#calls.set(key, made);
-    return made;
-  }
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);
 
-  #forgetOldest(): void {
-    const [key, { call, inputs }] = [...this.#calls][0]!;
-    call.release();
-    for (const tensor of Object.values(inputs)) tensor.release();
-    this.#calls.delete(key);
+const zeros = new Float32Array(2 ** 16);
+
+function clear(tensor: DeviceTensor): void {
+  const count = tensor.shape.reduce((product, size) => product * size, 1);
+  for (let at = 0; at < count; at += zeros.length) {
+    tensor.write(count - at < zeros.length ? zeros.subarray(0, count - at) : zeros, at);
   }
 }

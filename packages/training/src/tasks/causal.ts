@@ -4,8 +4,8 @@ import {
   architectureOf,
   type ChatMessage,
   decoderOf,
-  denseAttention,
   type ModelConfig,
+  trainingAttention,
   type WeightSource,
 } from '@working-papers/models';
 import { bucketed, padded } from '../data/batch.ts';
@@ -18,7 +18,7 @@ import { shuffledBuffers } from '../data/shuffle.ts';
 import { grouped, mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { labelledPlaces } from './masked.ts';
 import { labelledCount, type Task, type TaskOptions, tokensOfMask } from './task.ts';
@@ -83,7 +83,7 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
       config,
       weights,
       { ids },
-      { parts: { attention: denseAttention }, logitsAt: at },
+      { parts: { attention: trainingAttention() }, logitsAt: at },
     );
     return { logits: running ? reshape(slice(logits!, 1, 0, -1), [-1, config.vocab_size]) : logits!, labels };
   };
