@@ -170,6 +170,17 @@ export function addTrainFlags(command: Command): Command {
   option('--lora-alpha <a>', 'its scale times the rank (default: twice the rank)', realNumber(1e-9, any));
   option('--lora-targets <names...>', 'ends of the names of what it adapts (default: all products)');
   option('--trains <pattern>', 'train only weights in whose names this regular expression is found', pattern);
+  option(
+    '--accumulate <n>',
+    'batches a step, for more rows than memory holds at once (default: 1)',
+    wholeNumber(1, 65_536),
+  );
+  option(
+    '--dropout <rate>',
+    'share of activations that are dropped, or "config" as the configuration says (default: 0)',
+    (text) => (text === 'config' ? text : realNumber(0, 0.99)(text)),
+  );
+  option('--recompute', 'compute blocks again in the backward pass: less memory, a third more work');
   option('--seed <n>', 'of order, masks, split and fresh weights (default: 0)', wholeNumber(0));
   option('--eval-every <steps>', 'steps between two evaluations (default: an epoch)', wholeNumber(1));
   option('--patience <n>', 'end when so many evaluations in a row were no better', wholeNumber(1));
@@ -276,7 +287,7 @@ export function settingsOf(flags: Flags): PlainSettings {
       'patience',
       'checkpointEvery',
     ]),
-    ...only(flags, ['seed', 'threads', 'trains', 'dtype']),
+    ...only(flags, ['seed', 'threads', 'trains', 'dtype', 'accumulate', 'dropout', 'recompute']),
     ...(flags.evalEvery === undefined ? {} : { evaluateEvery: flags.evalEvery as number }),
     ...(rank === undefined
       ? {}
