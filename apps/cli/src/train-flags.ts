@@ -3,13 +3,14 @@ import { resolve } from 'node:path';
 import { type SavedType, savedTypes } from '@working-papers/models';
 import { parseReference } from '@working-papers/models/references';
 import type { TrainingSettings } from '@working-papers/training';
-import { type TaskDescription, taught } from '@working-papers/training/node';
+import type { TaskDescription, TaughtKind } from '@working-papers/training/node';
 import { type Command, Option } from 'commander';
 import { jsonOption, modelReference, realNumber, wholeNumber } from './arguments.ts';
 import { UsageError } from './problems.ts';
 
 export const taskKinds = ['causal', 'masked', 'classification', 'token', 'contrastive', 'distillation'] as const;
 export type TaskName = (typeof taskKinds)[number];
+const taught = ['causal', 'masked', 'classification', 'token'] as const satisfies readonly TaughtKind[];
 
 /** Settings of a training in plain values, as training.json keeps them. */
 export interface PlainSettings extends Omit<TrainingSettings, 'trains'> {

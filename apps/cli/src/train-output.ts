@@ -29,7 +29,7 @@ export function plan(task: Task, settings: SettledTraining, weights: number, fro
     lines.push(
       'Nothing is evaluated: give rows that are not learnt (--eval FILE, or --eval-share 0.1) to see how it does on those.',
     );
-  return [...lines, ...task.notes];
+  return lines;
 }
 
 const shortList = (names: readonly string[]): string =>

@@ -93,7 +93,6 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     model,
     rows: layout.rows,
     ...(running ? {} : { batch }),
-    notes: [],
     labelled,
     graph(weights, tap) {
       const { logits } = labelled(weights, model.config, tap);

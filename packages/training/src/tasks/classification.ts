@@ -59,7 +59,6 @@ export async function classificationTask(
     labels: names,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
     graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),

@@ -97,7 +97,6 @@ export async function contrastiveTask(
     model: { ...model, pooling },
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     graph(weights, tap) {
       const { hidden } = forward(weights, model.config, tapped(tap));
       const vectors = pooled(hidden!, mask, pooling); // [columns * batch, hidden]

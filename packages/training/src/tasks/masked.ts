@@ -76,7 +76,6 @@ export async function maskedTask(model: TrainableModel, data: TaskData, options:
     model: headed,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
     graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(parts.training.shuffled({ seed, epoch }), epoch),

@@ -51,8 +51,6 @@ export interface Task {
   readonly rows: number;
   /** Rows a step; undefined where texts are laid end to end. */
   readonly batch?: number | undefined;
-  /** Sentences that a user should know. */
-  readonly notes: readonly string[];
 }
 
 /** What every task takes. */

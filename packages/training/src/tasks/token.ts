@@ -61,7 +61,6 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
     labels: names,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
     graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),

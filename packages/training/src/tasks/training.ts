@@ -5,10 +5,12 @@ import type { DeviceTensor, Program, ProgramOptions, Runtime } from '@working-pa
 import type { LoraAdapter } from '../adapters/types.ts';
 import { inputSource } from '../data/batch-source.ts';
 import { repeated } from '../data/stages.ts';
+import type { Stream } from '../data/stream.ts';
 import { dropoutTap } from '../dropout/dropout-tap.ts';
 import { type LoopPosition, type TrainingEnd, type TrainingEvent, train } from '../loop/train.ts';
 import { checkFraction } from '../optimisers/option-checks.ts';
 import type { Schedule } from '../optimisers/schedules.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { type Activations, blockSegments, collectActivations } from '../step/segments.ts';
 import type { TrainingGraph } from '../step/step-graph.ts';
 import { StepRandom } from '../step/step-random.ts';
@@ -250,9 +252,12 @@ async function settled(task: Task, given: TrainingSettings): Promise<SettledTrai
     throw new Error(
       `There are no rows to evaluate on, which ${patience === undefined ? 'evaluateEvery' : 'patience'} is about. Give some (evaluation), or a share that is kept for it (evaluationShare).`,
     );
+  if (task.evaluation) await countBatches(task.evaluation, 'to evaluate on');
   // Steps alone need no count: an epoch of a large corpus would be read for nothing.
   const batches =
-    epochs !== undefined || (task.evaluation && evaluateEvery === undefined) ? await batchesIn(task) : undefined;
+    epochs !== undefined || (task.evaluation && evaluateEvery === undefined)
+      ? await countBatches(task.batches(0), 'to learn from')
+      : undefined;
   const stepsPerEpoch = batches === undefined ? undefined : Math.ceil(batches / accumulate);
   const all = epochs === undefined ? Number.POSITIVE_INFINITY : Math.ceil((epochs * batches!) / accumulate);
   const steps = Math.min(wanted ?? Number.POSITIVE_INFINITY, all);
@@ -277,13 +282,11 @@ async function settled(task: Task, given: TrainingSettings): Promise<SettledTrai
   };
 }
 
-async function batchesIn(task: Task): Promise<number> {
+/** Goes through batches once, so that what is wrong with a row is said before anything is learnt. */
+async function countBatches(batches: Stream<StepInputs>, what: string): Promise<number> {
   let count = 0;
-  for await (const _ of task.batches(0).from()) count++;
-  if (count === 0)
-    throw new Error(
-      'The rows make no whole batch, so there is nothing to learn from. Give more rows, or smaller batches.',
-    );
+  for await (const _ of batches.from()) count++;
+  if (count === 0) throw new Error(`The rows ${what} make no whole batch. Give more of them, or smaller batches.`);
   return count;
 }
 

@@ -70,6 +70,24 @@ describe.each(cases)('%s', (name, make, settings) => {
   });
 });
 
+test('the best weights are saved, not the last, where it gets no better', async () => {
+  const others = topicRows(32, 2).map(({ text, label }) => ({ text, label: label === 'red' ? 'blue' : 'red' }));
+  const task = await classificationTask(smallBert(), topicRows(64), { batch: 16, evaluation: others });
+  const events: TaskEvent[] = [];
+  const settings = { epochs: 20, rate: 2e-3, evaluateEvery: 4, patience: 3, runtime };
+  const tuned = await fineTune(task, {
+    ...settings,
+    out: join(folder, 'best'),
+    onEvent: (event) => events.push(event),
+  });
+  const measured = events.filter((event) => event.type === 'evaluation');
+  const best = measured.findLast((event) => event.best)!;
+  expect(tuned.end).toBe('patience');
+  expect(measured.at(-1)!.step - best.step).toBe(12);
+  expect(tuned.evaluation).toEqual(best.values);
+  expect(best.values.loss).toBe(Math.min(...measured.map(({ values }) => values.loss!)));
+});
+
 describe('a folder', () => {
   const make = () => classificationTask(smallBert(), topicRows(48), { batch: 16 });
   const settings = { epochs: 2, rate: 1e-3, checkpointEvery: 2, runtime };
