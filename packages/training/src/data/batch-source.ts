@@ -1,7 +1,7 @@
 /** Batches as the loop takes them. */
 import type { HostTensor } from '@working-papers/runtime';
 import type { BatchSource } from '../loop/train.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import type { Batch } from './batch.ts';
 import { mapped } from './stages.ts';
 import type { Position, Stream } from './stream.ts';

@@ -18,7 +18,7 @@ import { shuffledBuffers } from '../data/shuffle.ts';
 import { grouped, mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { labelledPlaces } from './masked.ts';
 import { labelledCount, type Task, type TaskOptions, tokensOfMask } from './task.ts';

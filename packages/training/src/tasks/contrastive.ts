@@ -27,7 +27,7 @@ import type { Sequence } from '../data/sequence.ts';
 import { grouped, mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
 import { contrastive, contrastiveScores } from '../losses/contrastive.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { inPlace } from './class-names.ts';
 import { encoderBatches, encoderFor } from './encoder-batches.ts';
 import { layoutOf, partsOf } from './layout.ts';

@@ -8,7 +8,7 @@ import { type DataRow, textOf } from '../data/row.ts';
 import { ignored, type Sequence, tokenised } from '../data/sequence.ts';
 import { mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { encoderBatches, encoderFor } from './encoder-batches.ts';
 import { withHead } from './heads.ts';
 import { layoutOf, partsOf } from './layout.ts';

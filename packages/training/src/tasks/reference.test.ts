@@ -6,7 +6,7 @@ import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, expect, test } from 'vitest';
 import { listed } from '../data/stages.ts';
 import { collected } from '../data/stream.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import { classificationTask } from './classification.ts';
 import { distillationTask } from './distillation.ts';
 import type { Task } from './task.ts';

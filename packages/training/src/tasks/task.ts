@@ -4,7 +4,7 @@ import type { ModelConfig, WeightSource } from '@working-papers/models';
 import { ignored } from '../data/sequence.ts';
 import type { Stream } from '../data/stream.ts';
 import { crossEntropy } from '../losses/cross-entropy.ts';
-import type { StepInputs } from '../step/training-step.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
 import type { TaskData } from './task-data.ts';
 import type { TrainableModel } from './trainable-model.ts';
 
