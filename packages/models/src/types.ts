@@ -81,8 +81,12 @@ export interface WeightSource {
 }
 
 /** Sees an activation by name: return a tensor to replace it, nothing (or undefined) to leave it. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
-export type Tap = (name: string, tensor: Tensor) => Tensor | undefined | void;
+export interface Tap {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
+  (name: string, tensor: Tensor): Tensor | undefined | void;
+  /** False where it wants no scores and probabilities, so that attention may stay a fused kernel alone; default true. */
+  readonly withinAttention?: boolean;
+}
 
 /** What a model is made for; `seq2seq` reads one text and writes another, `dual-encoder` puts texts and images into one space. */
 export type ModelKind = 'decoder' | 'encoder' | 'seq2seq' | 'image-encoder' | 'dual-encoder';

@@ -48,6 +48,7 @@ export {
   type Activations,
   attentionSegments,
   blockSegments,
+  type CollectOptions,
   collectActivations,
   type SegmentOptions,
 } from './step/segments.ts';

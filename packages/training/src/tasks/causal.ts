@@ -4,8 +4,8 @@ import {
   architectureOf,
   type ChatMessage,
   decoderOf,
-  denseAttention,
   type ModelConfig,
+  trainingAttention,
   type WeightSource,
 } from '@working-papers/models';
 import { bucketed, padded } from '../data/batch.ts';
@@ -83,7 +83,7 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
       config,
       weights,
       { ids },
-      { parts: { attention: denseAttention }, logitsAt: at },
+      { parts: { attention: trainingAttention() }, logitsAt: at },
     );
     return { logits: running ? reshape(slice(logits!, 1, 0, -1), [-1, config.vocab_size]) : logits!, labels };
   };
@@ -91,6 +91,7 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     kind: 'causal',
     model,
     rows: layout.rows,
+    ...(running ? {} : { batch }),
     notes: [],
     labelled,
     graph(weights) {

@@ -1,6 +1,6 @@
 /** Encoders over padded batches of about one length. */
 import { input, type Tensor } from '@working-papers/graph';
-import { denseEncoderAttention, encoderOf, type ModelConfig, type WeightSource } from '@working-papers/models';
+import { encoderOf, type ModelConfig, trainingEncoderAttention, type WeightSource } from '@working-papers/models';
 import { bucketed, padded } from '../data/batch.ts';
 import { tensorsOf } from '../data/batch-source.ts';
 import type { Sequence } from '../data/sequence.ts';
@@ -40,7 +40,7 @@ export function encoderBatches(layout: Layout, { seed, rows, pairs = false }: En
     forward(weights: WeightSource, config: ModelConfig, logitsAt?: Tensor) {
       const { inputs, forward } = encoderOf(config);
       const typed = tokenTypes && inputs(config).optional.includes('tokenTypes') ? { tokenTypes } : {};
-      const parts = { attention: denseEncoderAttention };
+      const parts = { attention: trainingEncoderAttention };
       return forward(config, weights, { ids, mask, ...typed }, { parts, logitsAt });
     },
     batchesOf: (sequences: Stream<Sequence>, epoch: number) =>
