@@ -8,11 +8,11 @@ import type { ChapterRow } from '../data/passages.ts';
 import { collected } from '../data/stream.ts';
 import { openDataset } from '../node/data/dataset.ts';
 import { fineTune } from '../node/tasks/fine-tune.ts';
-import { smallBert } from '../tasks/testing/tiny-models.ts';
 import type { TrainableModel } from '../tasks/trainable-model.ts';
+import { smallBert } from '../testing/small-models.ts';
 import { passageTokens, whichBooks, whichBookTask } from './which-book.ts';
 
-const runtime = createRuntime();
+const runtime = createRuntime({ threads: 1 });
 const folder = await mkdtemp(join(tmpdir(), 'which-book-'));
 afterAll(async () => {
   runtime.close();
