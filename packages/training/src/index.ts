@@ -43,6 +43,7 @@ export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export type { StepInputs } from './step/batch-calls.ts';
+export { detachTap } from './step/detach-tap.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
   type Activations,
