@@ -199,7 +199,7 @@ export interface RunContext {
   models: { open(reference: string, options?: OpenOptions): Promise<Model> };
   runtime: Runtime;
   emit(event: RunEvent): void;
-  /** Rows of text (.txt one a line), .jsonl, .csv; errors name the line. */
+  /** Rows of text (.txt one a line), .jsonl, .csv, or of a text of the house (`house:books`: a paragraph a row); errors name the line. */
   rows(input: string): AsyncIterable<Row>;
   bytes(input: string): AsyncIterable<Uint8Array>;
   write(name: string, mediaType: string): Sink;

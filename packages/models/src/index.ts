@@ -7,13 +7,20 @@ export type {
   ForwardInputName,
   ForwardTensors,
 } from './architectures/architecture.ts';
-export { cachedAttention, denseAttention, promptAttention } from './architectures/attention.ts';
+export {
+  cachedAttention,
+  denseAttention,
+  headsApart,
+  headsTogether,
+  promptAttention,
+} from './architectures/attention.ts';
 export { clip, clipText, clipVision, type DualEncoderArchitecture } from './architectures/clip.ts';
 export type { Decoder, DecoderArchitecture, DecoderInput, DecoderOutput } from './architectures/decoder.ts';
 export {
   denseEncoderAttention,
   type Encoder,
   type EncoderArchitecture,
+  type EncoderAttentionInput,
   type EncoderConfig,
   type EncoderInput,
   type EncoderMlpInput,
@@ -33,17 +40,20 @@ export {
   encoderOf,
   imageEncoderOf,
   seq2seqOf,
+  shapesOf,
 } from './architectures/index.ts';
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { llamaShapes } from './architectures/llama-shapes.ts';
-export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
+export { additiveMask, causalMask, forbidden, paddingMask } from './architectures/masks.ts';
+export { withNewHead } from './architectures/new-head.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';
 export { alibiPositions, learnedPositions, noPositions, rotaryPositions } from './architectures/positions.ts';
 export type { PreNormParts } from './architectures/pre-norm.ts';
 export { type LayerPrefix, prefixAttention } from './architectures/prefix-attention.ts';
 export { type QueryBlockOptions, queryBlockAttention } from './architectures/query-block-attention.ts';
+export { layerNormalisation, rmsNormalisation } from './architectures/residual.ts';
 export { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './architectures/rotary.ts';
 export { selfAttention } from './architectures/self-attention.ts';
 export type { CrossStates, Seq2SeqArchitecture, Seq2SeqConfig, Seq2SeqParts } from './architectures/seq2seq.ts';
@@ -64,6 +74,7 @@ export { createSeq2Seq } from './generation/seq2seq/model.ts';
 export type * from './generation/seq2seq/types.ts';
 export type * from './generation/slot-types.ts';
 export type * from './generation/types.ts';
+export { labelsOf } from './heads/labels.ts';
 export type * from './heads/types.ts';
 export * from './images/index.ts';
 export type { ModelFacts } from './model-facts.ts';

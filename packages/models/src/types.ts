@@ -28,7 +28,7 @@ import type {
 import type { EncoderHeads, TextOptions, TextOrPair, TokenizedText } from './heads/types.ts';
 import type { Image, Pixels } from './images/types.ts';
 import type { Progress } from './references/types.ts';
-import type { Tokenizer } from './tokenizers/types.ts';
+import type { Tokenizer, TokenizerFiles } from './tokenizers/types.ts';
 
 /**
  * How weights are held and multiplied. `fp32`: 32-bit floats (a quantised file is dequantised). `q4`: the blocks of a quantised
@@ -100,6 +100,8 @@ interface ModelCommon extends Looking {
   readonly sha256: string;
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
+  /** What the tokenizer was made from, to be saved with a model that reads the same tokens; absent where the model carries none. */
+  readonly tokenizerFiles?: TokenizerFiles | undefined;
   readonly weights: Weights;
   /** Bytes of the weights as they are computed with. */
   readonly parameterBytes: number;

@@ -1,7 +1,8 @@
 /** What a run would take, before it is started. Nothing is stored and nothing is fetched. */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
+import { gunzipSync } from 'node:zlib';
 import { estimateOf, fieldsOf } from '@working-papers/methods';
 import type { Estimate, EstimateFacts } from '@working-papers/methods/contract';
 import { physicalCores } from '@working-papers/runtime/processes';
@@ -81,7 +82,7 @@ async function sizeOfInput(
   uploads: string,
   paths: boolean,
 ): Promise<EstimateFacts['inputs'][string] | undefined> {
-  if (!paths && !value.startsWith('upload:'))
+  if (!paths && !/^(upload|house):/.test(value))
     return { bytes: Buffer.byteLength(value), beginning: value.slice(0, seen) };
   let source: Source;
   try {
@@ -91,6 +92,10 @@ async function sizeOfInput(
     return undefined;
   }
   if ('text' in source) return { bytes: Buffer.byteLength(source.text), beginning: source.text.slice(0, seen) };
+  if (source.gzip) {
+    const text = gunzipSync(await readFile(source.path));
+    return { bytes: text.length, beginning: text.subarray(0, seen).toString('utf8') };
+  }
   const pieces: Buffer[] = [];
   for await (const piece of createReadStream(source.path, { end: seen - 1 })) pieces.push(piece as Buffer);
   return { bytes: (await stat(source.path)).size, beginning: Buffer.concat(pieces).toString('utf8') };

@@ -4,6 +4,7 @@ export * from './data/index.ts';
 
 export { dropoutRates } from './dropout/dropout-rates.ts';
 export { type DropoutRates, dropoutTap } from './dropout/dropout-tap.ts';
+export { normalValues, uniformValues } from './initial-values.ts';
 export {
   type BatchSource,
   type Evaluation,
@@ -43,6 +44,7 @@ export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export type { StepInputs } from './step/batch-calls.ts';
+export { type Beside, checkpointBytes, restoreCheckpointBytes } from './step/checkpoint.ts';
 export { detachTap } from './step/detach-tap.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
@@ -53,7 +55,17 @@ export {
   collectActivations,
   type SegmentOptions,
 } from './step/segments.ts';
-export type { TrainingGraph } from './step/step-graph.ts';
+export type { TrainingGraph, Watched } from './step/step-graph.ts';
 export { StepRandom } from './step/step-random.ts';
 export { type StepResult, TrainingStep, type TrainingStepOptions } from './step/training-step.ts';
+export * from './tasks/index.ts';
+export { type Alarm, type AlarmLimits, alarms } from './telemetry/alarms.ts';
+export { type LayerTelemetry, type Telemetry, telemetryOf } from './telemetry/telemetry.ts';
+export {
+  type ActivationMetrics,
+  activationMetrics,
+  type WatchOptions,
+  watchTraining,
+} from './telemetry/watch-training.ts';
+export { scratchWeights } from './weights/scratch-weights.ts';
 export { type TrainableOptions, type TrainableWeights, trainableWeights } from './weights/trainable-weights.ts';

@@ -38,6 +38,8 @@ export interface ForwardOptions {
   tap?: Tap | undefined;
   /** Exchanged parts, as the architecture names them. */
   parts?: Record<string, unknown> | undefined;
+  /** int64 `[wanted]`: the places row * sequence + token whose logits are given, of decoders and masked language models; default all. */
+  logitsAt?: Tensor | undefined;
 }
 
 /** One row of the table. */
@@ -49,6 +51,8 @@ export interface Architecture {
   fits?(config: ModelConfig): boolean;
   /** Reads the configuration; throws a sentence when the model needs something that is not built. */
   facts(config: ModelConfig): ArchitectureFacts;
+  /** Names and shapes of the weights, as Hugging Face's files have them: what a model from scratch begins with. Not of every architecture. */
+  shapes?(config: ModelConfig): Map<string, readonly number[]>;
   /** Inputs that a whole pass must be given, and those that it may be given. */
   inputs(config: ModelConfig): { required: readonly ForwardInputName[]; optional: readonly ForwardInputName[] };
   /**

@@ -3,6 +3,7 @@ import type { ModelConfig } from '../formats/types.ts';
 import type { WeightSource } from '../types.ts';
 import { shower } from './architecture.ts';
 import { albertFamily, bertFamily, distilbertFamily, mpnetFamily, robertaFamily } from './bert-families.ts';
+import { bertShapes } from './bert-shapes.ts';
 import { exchangedPositions } from './combinations.ts';
 import {
   attentionOf,
@@ -116,8 +117,10 @@ function embed(
 const baseOf = ({ base }: BertFamily, weights: Pick<WeightSource, 'has'>): string =>
   weights.has(`${base}embeddings.word_embeddings.weight`) ? base : '';
 
-const architectureOf = (family: BertFamily): EncoderArchitecture =>
-  encoderArchitecture(family.types, family.config, family.heads, family.tokenTypes, encoderOfFamily(family));
+const architectureOf = (family: BertFamily): EncoderArchitecture => ({
+  ...encoderArchitecture(family.types, family.config, family, encoderOfFamily(family)),
+  shapes: (config) => bertShapes(family, config),
+});
 
 export const bertArchitecture = architectureOf(bertFamily);
 export const robertaArchitecture = architectureOf(robertaFamily);

@@ -88,13 +88,14 @@ export function decoderArchitecture(
     build,
     facts: decoderConfig,
     inputs: () => ({ required: ['ids'], optional: ['mask', 'positions'] }),
-    forward(config, weights, inputs, { tap, parts }) {
+    forward(config, weights, inputs, { tap, parts, logitsAt }) {
       const ids = given(inputs, 'ids', config.model_type);
       const { logits, hidden } = build(config, weights, {
         ids,
         positions: inputs.positions ?? places(ids),
         ...(inputs.mask ? { mask: add(causalMask(ids.shape[1]!), paddingMask(inputs.mask)) } : {}),
         tap,
+        ...(logitsAt ? { logitsAt } : {}),
         parts: parts as Partial<DecoderParts> | undefined,
       });
       return { logits, hidden };

@@ -55,6 +55,12 @@ const classes: readonly [suffix: RegExp, head: EncoderHead][] = [
   [/ForQuestionAnswering$/, 'question-answering'],
 ];
 
+/** The head that a configuration's `architectures` names; undefined for a base model, and for a class that is not transformers' own. */
+export function namedHead({ architectures }: ModelConfig): EncoderHead | undefined {
+  const named = Array.isArray(architectures) ? String(architectures[0]) : '';
+  return classes.find(([suffix]) => suffix.test(named))?.[1];
+}
+
 /**
  * The head that a configuration's `architectures` names, if its weights are there. Without that field, or where it names a class that
  * is not transformers' own, the masked language model's or the answer's where the weights show it; a base model has none.
@@ -77,6 +83,49 @@ export function headOf(
   const isKnown = named !== undefined && /(For\w+|Model)$/.test(named);
   const candidates: readonly EncoderHead[] = isKnown ? ofClass : ['masked-lm', 'question-answering'];
   return candidates.find(there);
+}
+
+/** What the shapes of a head follow from. */
+export interface HeadSizes {
+  /** What the base model's names begin with. */
+  base: string;
+  hidden: number;
+  vocabulary: number;
+  /** Width of the table of embeddings. */
+  embedding: number;
+  labels: number;
+}
+
+/**
+ * Names and shapes of the weights of a head, as a checkpoint of transformers' class has them, the pooler's among them where the head reads
+ * it. A masked language model's decoder is the table of embeddings. Throws a sentence where the family has no such head.
+ */
+export function headShapes(
+  head: EncoderHead,
+  names: HeadNames,
+  { base, hidden, vocabulary, embedding, labels }: HeadSizes,
+): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const product = (name: string, rows: number, columns: number) =>
+    shapes.set(`${name}.weight`, [rows, columns]).set(`${name}.bias`, [rows]);
+  const ofVector = ({ from, dense, output }: VectorHead, outputs: number) => {
+    if (from === 'pooled') product(`${base}${names.pooler}`, hidden, hidden);
+    if (dense) product(dense, hidden, hidden);
+    product(output, outputs, hidden);
+  };
+  if (head === 'sequence-classification') ofVector(names.sequence, labels);
+  else if (head === 'token-classification') product(tokenClassifier, labels, hidden);
+  else if (head === 'question-answering') product(answerSpan, 2, hidden);
+  else if (head === 'multiple-choice') {
+    if (!names.choice) throw new Error('Models of this type have no head that chooses.');
+    ofVector(names.choice, 1);
+  } else {
+    const { dense, norm, biases } = names.maskedLm;
+    product(dense, embedding, hidden);
+    shapes.set(`${norm}.weight`, [embedding]).set(`${norm}.bias`, [embedding]);
+    shapes.set(biases[0]!, [vocabulary]);
+  }
+  return shapes;
 }
 
 export interface HeadInput {

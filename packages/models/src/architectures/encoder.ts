@@ -6,7 +6,7 @@ import { type Architecture, given, looksWithin } from './architecture.ts';
 import { attend, headsApart, headsOf, headsTogether } from './attention.ts';
 import { refuseOneDirection } from './combinations.ts';
 import { headWidth } from './config-fields.ts';
-import { type EncoderHead, type HeadNames, headOf } from './encoder-heads.ts';
+import { type EncoderHead, type HeadNames, headOf, headShapes } from './encoder-heads.ts';
 import { biased } from './linear.ts';
 import { paddingMask } from './masks.ts';
 import type { Norm, Positions } from './parts.ts';
@@ -118,6 +118,8 @@ export interface EncoderArchitecture extends Architecture {
   encoderConfig(config: ModelConfig): EncoderConfig;
   /** The head that a checkpoint has, or nothing. */
   head(config: ModelConfig, weights: Pick<WeightSource, 'has'>): EncoderHead | undefined;
+  /** Names and shapes of the weights of a head, for as many labels; a sentence where models of this type have no such head. */
+  headShapes(config: ModelConfig, head: EncoderHead, labels: number): Map<string, readonly number[]>;
   build: Encoder;
 }
 
@@ -165,8 +167,7 @@ export function tablePositions(
 export function encoderArchitecture(
   types: readonly string[],
   encoderConfig: (config: ModelConfig) => EncoderConfig,
-  heads: HeadNames,
-  tokenTypes: boolean,
+  { base, heads, tokenTypes }: { base: string; heads: HeadNames; tokenTypes: boolean },
   build: Encoder,
 ): EncoderArchitecture {
   return {
@@ -175,12 +176,17 @@ export function encoderArchitecture(
     encoderConfig,
     facts: encoderConfig,
     head: (config, weights) => headOf(config, weights, heads),
+    headShapes(config, head, labels) {
+      const { hidden, vocabulary } = encoderConfig(config);
+      const embedding = typeof config.embedding_size === 'number' ? config.embedding_size : hidden;
+      return headShapes(head, heads, { base, hidden, vocabulary, embedding, labels });
+    },
     build,
     inputs: () => ({
       required: ['ids'],
       optional: ['mask', 'positions', ...(tokenTypes ? (['tokenTypes'] as const) : [])],
     }),
-    forward(config, weights, inputs, { tap, parts }) {
+    forward(config, weights, inputs, { tap, parts, logitsAt }) {
       const ids = given(inputs, 'ids', config.model_type);
       const { padding } = encoderConfig(config);
       const output = build(config, weights, {
@@ -190,6 +196,7 @@ export function encoderArchitecture(
         tokenTypes: inputs.tokenTypes,
         padding: inputs.mask,
         mask: inputs.mask && paddingMask(inputs.mask),
+        logitsAt,
         tap,
         parts: parts as Partial<EncoderParts> | undefined,
       });

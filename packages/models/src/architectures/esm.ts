@@ -169,4 +169,9 @@ function positionsOf(
   return tablePositions(weights, `${base}embeddings.position_embeddings.weight`, config, positionRows);
 }
 
-export const esmArchitecture = encoderArchitecture(['esm'], esmConfig, headNames, false, esm);
+export const esmArchitecture = encoderArchitecture(
+  ['esm'],
+  esmConfig,
+  { base: 'esm.', heads: headNames, tokenTypes: false },
+  esm,
+);

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../formats/types.ts';
-import { gpt2Config } from './gpt2.ts';
+import { gpt2Config } from './gpt2-config.ts';
 
 /** Names and shapes of a GPT-2's weights, as Hugging Face's files have them: what a model from scratch begins with. */
 export function gpt2Shapes(modelConfig: ModelConfig): Map<string, readonly number[]> {

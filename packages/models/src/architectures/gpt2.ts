@@ -1,37 +1,22 @@
 import type { Tensor } from '@working-papers/graph';
-import type { ModelConfig } from '../formats/types.ts';
 import { activationOf } from './activations.ts';
 import { shower } from './architecture.ts';
-import { exchangedPositions, refuseWindow } from './combinations.ts';
+import { exchangedPositions } from './combinations.ts';
 import {
   type Decoder,
+  type DecoderArchitecture,
   decoderArchitecture,
-  decoderConfigOf,
   embedded,
   lastRows,
   layerInput,
   wanted,
 } from './decoder.ts';
-import type { DecoderConfig, DecoderParts, Mlp } from './parts.ts';
+import { gpt2Config } from './gpt2-config.ts';
+import { gpt2Shapes } from './gpt2-shapes.ts';
+import type { DecoderParts, Mlp } from './parts.ts';
 import { learnedPositions, places } from './positions.ts';
 import { addNorm, layerNormalisation } from './residual.ts';
 import { selfAttention } from './self-attention.ts';
-
-export interface Gpt2Config extends DecoderConfig {
-  tiedHead: boolean;
-  /** Whether a layer's scores are also divided by its number, counted from 1. */
-  scaleByLayer: boolean;
-}
-
-export function gpt2Config(config: ModelConfig): Gpt2Config {
-  refuseWindow(config, 'sees all tokens before');
-  if (config.scale_attn_weights === false) throw new Error('GPT-2 models without scaled attention are not built.');
-  return {
-    ...decoderConfigOf(config, 'GPT-2', { activation: 'gelu_new', contextLength: 1024 }),
-    tiedHead: config.tie_word_embeddings ?? true,
-    scaleByLayer: config.scale_attn_by_inverse_layer_idx === true,
-  };
-}
 
 /**
  * GPT-2 (Radford et al. 2019): pre-norm blocks with learned positions. Names of weights are those of Hugging Face's
@@ -122,4 +107,7 @@ const convolutionMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
   return weights.linear(hidden, `${prefix}.c_proj.weight`, `${prefix}.c_proj.bias`, { layout: 'in-out' });
 };
 
-export const gpt2Architecture = decoderArchitecture(['gpt2'], gpt2Config, gpt2);
+export const gpt2Architecture: DecoderArchitecture = {
+  ...decoderArchitecture(['gpt2'], gpt2Config, gpt2),
+  shapes: gpt2Shapes,
+};

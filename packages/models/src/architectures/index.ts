@@ -80,3 +80,13 @@ export function seq2seqOf(config: ModelConfig): Seq2SeqArchitecture {
   if (found.kind === 'seq2seq') return found as Seq2SeqArchitecture;
   throw new Error(`A model of type '${config.model_type}' is no encoder with a decoder.`);
 }
+
+/** Names and shapes of the weights of a model that begins from scratch; a sentence where those of its type are not listed here. */
+export function shapesOf(config: ModelConfig): Map<string, readonly number[]> {
+  const shapes = architectureOf(config).shapes?.(config);
+  if (shapes) return shapes;
+  const types = architectures.flatMap((one) => (one.shapes ? one.types : []));
+  throw new Error(
+    `A model of type '${config.model_type}' cannot begin from scratch here; these types can: ${types.join(', ')}.`,
+  );
+}

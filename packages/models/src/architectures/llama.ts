@@ -2,9 +2,18 @@ import { mul, reshape, rmsNorm, type Tensor } from '@working-papers/graph';
 import { activationOf } from './activations.ts';
 import { shower } from './architecture.ts';
 import { exchangedPositions } from './combinations.ts';
-import { type Decoder, decoderArchitecture, embedded, lastRows, layerInput, wanted } from './decoder.ts';
+import {
+  type Decoder,
+  type DecoderArchitecture,
+  decoderArchitecture,
+  embedded,
+  lastRows,
+  layerInput,
+  wanted,
+} from './decoder.ts';
 import { linear } from './linear.ts';
 import { llamaConfig, llamaTypes } from './llama-config.ts';
+import { llamaShapes } from './llama-shapes.ts';
 import type { DecoderParts, Mlp } from './parts.ts';
 import { noPositions, rotaryPositions } from './positions.ts';
 import { addNorm, rmsNormalisation } from './residual.ts';
@@ -116,7 +125,10 @@ export const gatedMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
   return linear(weights, hidden, `${prefix}.down_proj`);
 };
 
-export const llamaArchitecture = decoderArchitecture(llamaTypes, llamaConfig, llama);
+export const llamaArchitecture: DecoderArchitecture = {
+  ...decoderArchitecture(llamaTypes, llamaConfig, llama),
+  shapes: llamaShapes,
+};
 
 function required(positions: Tensor | undefined): Tensor {
   if (!positions) throw new Error('This way of positions reads position ids, but the graph was given none.');

@@ -10,7 +10,7 @@ import {
   mul,
   range,
   sin,
-  slice,
+  split,
   sub,
   type Tensor,
   transpose,
@@ -129,11 +129,10 @@ function rotation(anglesAt: (positionIds: Tensor) => Angles, half: number): NonN
 
 /** (a, b) to (a cos - b sin, b cos + a sin), a and b the first and second `half` of the last dimension; the rest stays. */
 function turn(tensor: Tensor, cos: Tensor, sin: Tensor, half: number): Tensor {
-  const width = tensor.shape[3] as number;
-  const a = slice(tensor, 3, 0, half);
-  const b = slice(tensor, 3, half, 2 * half);
-  const turned = [sub(mul(a, cos), mul(b, sin)), add(mul(b, cos), mul(a, sin))];
-  return concat(width > 2 * half ? [...turned, slice(tensor, 3, 2 * half, width)] : turned, 3);
+  const rest = (tensor.shape[3] as number) - 2 * half;
+  // Split and not sliced: its gradient is one concatenation, where each slice's scatters into zeros.
+  const [a, b, ...behind] = split(tensor, rest > 0 ? [half, half, rest] : [half, half], 3) as [Tensor, Tensor];
+  return concat([sub(mul(a, cos), mul(b, sin)), add(mul(b, cos), mul(a, sin)), ...behind], 3);
 }
 
 /**

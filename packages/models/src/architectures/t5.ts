@@ -190,6 +190,9 @@ export const t5EncoderArchitecture: EncoderArchitecture = {
   fits: (config: ModelConfig) => config.architectures?.[0]?.endsWith('EncoderModel') ?? false,
   encoderConfig: (config) => t5Config(config).encoder,
   head: () => undefined,
+  headShapes() {
+    throw new Error('The encoder of a T5 has no heads. Take a BERT or one of its kin.');
+  },
   build: (config, weights, { ids, positions, mask, parts, tap }) => ({
     hidden: encode(config, weights, { ids, positions, mask, tap, parts: withEncoderAttention(parts) }),
   }),

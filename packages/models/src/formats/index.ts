@@ -9,6 +9,7 @@ export { configOfGguf, layoutOfGguf } from './gguf-config.ts';
 export { type GgufLayout, ggufLayouts, type RowSwap } from './gguf-layouts.ts';
 export { ggufName, huggingFaceName, swapRows } from './gguf-names.ts';
 export { tokenizerOfGguf } from './gguf-tokenizer.ts';
+export { heldTensor } from './held-tensor.ts';
 export { quantise, type WrittenType, writtenTypes } from './quantise.ts';
 export {
   parseSafetensorsHeader,

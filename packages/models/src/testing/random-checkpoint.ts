@@ -1,5 +1,6 @@
 /** Small models with random weights, in memory, for tests. */
 import { llamaShapes } from '../architectures/llama-shapes.ts';
+import { heldTensor } from '../formats/held-tensor.ts';
 import type { ModelConfig, WeightTensor } from '../formats/types.ts';
 import { seededUniform } from '../generation/sampling.ts';
 
@@ -30,21 +31,6 @@ export const tinyBert: ModelConfig = {
   hidden_act: 'gelu',
 };
 
-/** A weight of float32 values in memory. */
-export function weightOf(name: string, shape: readonly number[], values: Float32Array): WeightTensor {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return {
-    name,
-    shape,
-    type: 'F32',
-    count: values.length,
-    byteLength: bytes.length,
-    bytes: async () => bytes,
-    bytesSync: () => bytes,
-    slice: async (start, end) => bytes.slice(start, end),
-  };
-}
-
 function randomWeights(shapes: Record<string, readonly number[]>, seed: number): Map<string, WeightTensor> {
   const uniform = seededUniform(seed);
   const tensors = new Map<string, WeightTensor>();
@@ -53,7 +39,7 @@ function randomWeights(shapes: Record<string, readonly number[]>, seed: number):
     const norm = /norm.*weight$/i.test(name);
     const spread = shape.length === 2 ? 2 / Math.sqrt(shape[1]!) : 0.2;
     const values = Float32Array.from({ length: count }, () => (uniform() * 2 - 1) * spread + (norm ? 1 : 0));
-    tensors.set(name, weightOf(name, shape, values));
+    tensors.set(name, heldTensor(name, shape, values));
   }
   return tensors;
 }
@@ -75,7 +61,7 @@ export function congruentialLlama(config: ModelConfig, seed: number): Map<string
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
         return (state / 2 ** 31 - 1) * spread + centre;
       });
-      return [name, weightOf(name, shape, values)];
+      return [name, heldTensor(name, shape, values)];
     }),
   );
 }
@@ -117,3 +103,5 @@ export function valuesOf(tensors: ReadonlyMap<string, WeightTensor>, name: strin
   const bytes = tensor.bytesSync();
   return new Float32Array(bytes.buffer, bytes.byteOffset, tensor.count);
 }
+
+export { heldTensor as weightOf };

@@ -1,4 +1,4 @@
-export { byteTokenizer } from './byte-tokenizer.ts';
+export { bytePairTokenizer, byteTokenizer } from './byte-tokenizer.ts';
 export { missingTokenizer } from './missing.ts';
 export { createTokenizer } from './tokenizer.ts';
 export type {

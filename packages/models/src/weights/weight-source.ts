@@ -34,8 +34,13 @@ const requantised: Packing = { bits: 8, blockSize, offsets: false, middle: 0 };
  * is not kept; one handle a weight, so that graphs and layers that share a weight share its initialiser.
  *
  * Throws a sentence when `q4` is asked of a file without blocks.
+ * @param prefix begins the initialisers' names, where a graph holds two models
  */
-export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights: UnroundedWeights): WeightSource {
+export function weightSource(
+  tensors: ReadonlyMap<string, WeightTensor>,
+  weights: UnroundedWeights,
+  prefix = '',
+): WeightSource {
   if (weights === 'q4' && ![...tensors.values()].some(({ type }) => isBlockType(type))) {
     const types = [...new Set([...tensors.values()].map(({ type }) => type))].join(', ');
     throw new Error(
@@ -53,7 +58,7 @@ export function weightSource(tensors: ReadonlyMap<string, WeightTensor>, weights
   const make = (name: string, dtype: 'float32' | 'uint8', shape: readonly number[], data: () => Uint8Array): Tensor => {
     let tensor = made.get(name);
     if (!tensor) {
-      tensor = initializer(name, dtype, shape, data);
+      tensor = initializer(prefix + name, dtype, shape, data);
       made.set(name, tensor);
       bytes += shape.reduce((product, size) => product * size, 1) * (dtype === 'float32' ? 4 : 1);
     }

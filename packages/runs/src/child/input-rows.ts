@@ -2,7 +2,8 @@
 import { extname } from 'node:path';
 import type { Row } from '@working-papers/methods/contract';
 import { type TextFormat, textFormats } from '@working-papers/training/node';
-import { inputBytes, type Source } from './inputs.ts';
+import { inputBytes } from './input-bytes.ts';
+import type { Source } from './inputs.ts';
 
 /** Most bytes of a row. */
 const longestRow = 8 * 1024 * 1024;

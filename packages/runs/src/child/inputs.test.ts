@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Row } from '@working-papers/methods/contract';
+import { collected } from '@working-papers/training';
+import { openDataset } from '@working-papers/training/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { receiveUpload } from '../uploads/receive.ts';
 import { inputRows } from './input-rows.ts';
@@ -62,6 +64,13 @@ describe('rows', () => {
     expect(await rowsOf(`upload:${id}`)).toEqual([{ prompt: 'up' }]);
     await expect(rowsOf('upload:../a.txt')).rejects.toThrow('names no upload');
     await expect(rowsOf('upload:aaaaaaaaaaaaaaaa')).rejects.toThrow('no upload "aaaaaaaaaaaaaaaa"');
+  });
+
+  it('of a text of the house are those that a data set has', async () => {
+    const rows = await rowsOf('house:held-out');
+    const dataset = await collected(await openDataset('house:held-out'));
+    expect(rows).toEqual(dataset.map(({ fields }) => fields));
+    await expect(rowsOf('house:of-cards')).rejects.toThrow('no house text "of-cards"; there are');
   });
 
   it('of a path that does not exist are an error, not text', async () => {

@@ -1,6 +1,6 @@
 import { dequantise } from '@working-papers/models';
+import { normalValues, uniformValues } from '../initial-values.ts';
 import { adaptableWeights, tiedHead } from './adaptable.ts';
-import { normalValues, uniformValues } from './initial-values.ts';
 import { type LoraConfig, loraConfig } from './lora-config.ts';
 import { moduleNames, taskTypeOf } from './module-names.ts';
 import { isWithin, selectTargets } from './targets.ts';

@@ -1,6 +1,6 @@
 import { decoderOf, dequantise } from '@working-papers/models';
+import { normalValues } from '../initial-values.ts';
 import { adaptableWeights } from './adaptable.ts';
-import { normalValues } from './initial-values.ts';
 import { taskTypeOf } from './module-names.ts';
 import { checkTokens, promptEmbeddings } from './prompt-tensor.ts';
 import type { BaseModel, PrefixAdapter, PromptAdapter } from './types.ts';

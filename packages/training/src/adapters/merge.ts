@@ -1,9 +1,10 @@
 import { architectureOf, dequantise, isBlockType, type WeightTensor } from '@working-papers/models';
+import { floatWeight } from '../weights/float-weight.ts';
 import { adaptableByModule, tiedHead } from './adaptable.ts';
 import { lowRankParts } from './create-lora.ts';
 import { loraScale } from './lora-config.ts';
 import { moduleNames } from './module-names.ts';
-import type { AdaptableWeight, AdapterTensor, BaseModel, LoraAdapter, LoraLayer } from './types.ts';
+import type { AdaptableWeight, BaseModel, LoraAdapter, LoraLayer } from './types.ts';
 
 /**
  * A model with an adapter merged into it: W + scale B A in float32 in place of each weight W that has an update, whole weights in place of
@@ -17,7 +18,11 @@ export function mergeAdapter(model: BaseModel, adapter: LoraAdapter): BaseModel 
   const { headWeight } = moduleNames(merged);
   for (const { name, weight, only } of adapter.whole) {
     const own = only === 'linear' ? headWeight : weight;
-    tensors.set(own, floatWeight(own, adapter.tensors.get(name)!));
+    const { shape, values } = adapter.tensors.get(name)!;
+    tensors.set(
+      own,
+      floatWeight(own, shape, () => values),
+    );
   }
   return { ...merged, tensors };
 }
@@ -84,7 +89,7 @@ function updated(own: WeightTensor, layer: LoraLayer, adapter: LoraAdapter, sign
     addProduct(sums, layer, a, b, scale, own.transposed === true);
     return sums;
   };
-  return lazyWeight(own, values);
+  return floatWeight(own.name, own.shape, values, own);
 }
 
 /** Adds scale B A to a weight `[out, in]`, or its transpose to one `[in, out]` or a table `[rows, width]`. Sums are of doubles. */
@@ -108,29 +113,4 @@ function addProduct(
     }
     for (let i = 0; i < inFeatures; i++) weight[across ? i * outFeatures + out : out * inFeatures + i]! += row[i]!;
   }
-}
-
-const floatWeight = (name: string, { shape, values }: AdapterTensor): WeightTensor =>
-  lazyWeight({ name, shape, count: values.length }, () => values);
-
-/** A float32 weight whose numbers are computed when they are asked for. */
-function lazyWeight(
-  { name, shape, count, transposed }: Pick<WeightTensor, 'name' | 'shape' | 'count' | 'transposed'>,
-  values: () => Float32Array,
-): WeightTensor {
-  const bytesSync = () => {
-    const { buffer, byteOffset, byteLength } = values();
-    return new Uint8Array(buffer, byteOffset, byteLength);
-  };
-  return {
-    name,
-    shape,
-    type: 'F32',
-    ...(transposed === undefined ? {} : { transposed }),
-    count,
-    byteLength: 4 * count,
-    bytesSync,
-    bytes: async () => bytesSync(),
-    slice: async (start, end) => bytesSync().slice(start, end),
-  };
 }

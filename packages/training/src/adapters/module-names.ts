@@ -41,7 +41,7 @@ const families: Record<string, Family> = {
 const otherwise: Family = { body: '', head: 'lm_head' };
 
 /** What stands beside the body in a class with a head. */
-const besideBody =
+export const besideBody =
   /^(lm_head|embed_out|score|classifier|pre_classifier|sop_classifier|qa_outputs|cls|predictions|vocab_\w+)\./;
 
 /** Between names in a checkpoint and in transformers' class of the model. */

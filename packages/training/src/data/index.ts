@@ -9,7 +9,7 @@
  */
 
 export { type Batch, type BucketOptions, batchOf, bucketed, type PaddingOptions, padded } from './batch.ts';
-export { batchSource, tensorsOf } from './batch-source.ts';
+export { batchSource, inputSource, tensorsOf } from './batch-source.ts';
 export {
   type ConversationOptions,
   chatSequence,
@@ -19,6 +19,7 @@ export {
 } from './completions.ts';
 export { type MaskingOptions, maskTokens } from './masked-lm.ts';
 export { type ChunkOptions, chunked, type PackOptions, packed } from './packing.ts';
+export { type ChapterRow, type LabelledPassage, type PassageOptions, passagesByChapter } from './passages.ts';
 export { charactersOf, type DataRow, fieldOf, rowsOf, textOf } from './row.ts';
 export { ignored, type Sequence, type SequenceOptions, textSequence, tokenised } from './sequence.ts';
 export { type Order, shuffled, shuffledBuffers } from './shuffle.ts';

@@ -48,6 +48,8 @@ export interface TrainOptions {
   evaluation?: Evaluation;
   /** Keeps the state: `last` every so many steps and at the end, `best` when an evaluation was the best so far. */
   checkpoint?: { every: number; save(kind: 'last' | 'best', position: LoopPosition): Promise<void> };
+  /** Each so many steps one is watched (the first, and the last, among them): what the graph calls `watched` is then in its event. */
+  watchEvery?: number;
   /** Tokens of a batch, for the speed that steps say. */
   tokensOf?(batch: StepInputs): number;
   signal?: AbortSignal;
@@ -59,9 +61,14 @@ export interface TrainOptions {
  * checkpoint is from before. An aborted signal rejects with its reason, when the step that is under way has ended and its state is kept.
  */
 export async function train(step: TrainingStep, batches: BatchSource, options: TrainOptions): Promise<TrainingEnd> {
-  const { steps, accumulate = 1, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
+  const { steps, accumulate = 1, watchEvery, evaluation, checkpoint, signal, tokensOf, onEvent } = options;
   checkWhole('steps', steps);
   checkWhole('accumulate', accumulate);
+  if (watchEvery !== undefined) {
+    checkWhole('watchEvery', watchEvery);
+    if (accumulate > 1)
+      throw new Error('Steps of several batches cannot be watched; leave out accumulate or watchEvery.');
+  }
   if (evaluation) checkWhole('evaluation.every', evaluation.every);
   if (checkpoint) checkWhole('checkpoint.every', checkpoint.every);
   const best = new Best(evaluation, options.from?.best);
@@ -76,6 +83,9 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
     return why;
   };
 
+  // Ended here before, and killed before it could say so.
+  if (step.done < steps && evaluation?.patience !== undefined && best.since >= evaluation.patience)
+    return end('patience');
   while (step.done < steps) {
     if (signal?.aborted) {
       await save('last');
@@ -89,7 +99,8 @@ export async function train(step: TrainingStep, batches: BatchSource, options: T
     }
     if (given.length === 0) return end('data');
     const began = performance.now();
-    const result = await step.run(given);
+    const watch = watchEvery !== undefined && (step.done % watchEvery === 0 || step.done === steps - 1);
+    const result = await (watch ? step.watch(given[0]!) : step.run(given));
     const seconds = (performance.now() - began) / 1000;
     const tokens = tokensOf && given.reduce((sum, batch) => sum + tokensOf(batch), 0);
     onEvent?.({ type: 'step', ...result, ...(tokens === undefined ? {} : { tokensPerSecond: tokens / seconds }) });

@@ -29,14 +29,19 @@ export function contrastive(
   keys: Tensor,
   { temperature = 0.05, symmetric = false }: ContrastiveOptions = {},
 ): Tensor {
-  if (!(temperature > 0)) throw new Error(`A temperature must be greater than 0; got ${temperature}.`);
   const count = queries.shape[0]!;
   const places = range(0, count);
-  const scores = div(fusedMatmul(unitRows(queries), unitRows(keys), { transposeB: true }), temperature); // [n, m]
+  const scores = contrastiveScores(queries, keys, temperature);
   const loss = crossEntropy(scores, places);
   if (!symmetric) return loss;
   const back = crossEntropy(matrixTranspose(slice(scores, 1, 0, count)), places);
   return mul(add(loss, back), 0.5);
+}
+
+/** Cosines of float32 queries `[n, width]` and keys `[m, width]`, divided by the temperature: `[n, m]`. */
+export function contrastiveScores(queries: Tensor, keys: Tensor, temperature: number): Tensor {
+  if (!(temperature > 0)) throw new Error(`A temperature must be greater than 0; got ${temperature}.`);
+  return div(fusedMatmul(unitRows(queries), unitRows(keys), { transposeB: true }), temperature);
 }
 
 /** Rows of length 1; a row of zeros stays. */

@@ -3,7 +3,7 @@ import { type DecoupledDecay, decayWeights } from './decay.ts';
 import { checkAtLeast, checkFraction } from './option-checks.ts';
 import { scaleByRate } from './rate.ts';
 import { scaled } from './scaled.ts';
-import type { Schedule } from './schedules.ts';
+import { type Schedule, valueAt } from './schedules.ts';
 import { chain, mapUpdates, type Transformation } from './transformation.ts';
 
 export interface AdamOptions {
@@ -12,7 +12,7 @@ export interface AdamOptions {
   /** What is kept of the mean of their squares. Default 0.999. */
   b2?: number | undefined;
   /** Added to the root, outside of it, as PyTorch does. Default 1e-8. */
-  eps?: number | undefined;
+  eps?: Schedule | number | undefined;
 }
 
 /**
@@ -24,12 +24,12 @@ export interface AdamOptions {
 export function scaleByAdam({ b1 = 0.9, b2 = 0.999, eps = 1e-8 }: AdamOptions = {}): Transformation {
   checkFraction('b1', b1);
   checkFraction('b2', b2);
-  checkAtLeast(0, 'eps', eps);
+  if (typeof eps === 'number') checkAtLeast(0, 'eps', eps);
   // √v̂ = root(step) * √square, m̂ = (1 - b1) / (1 - b1^t) * mean.
   const root = (step: number) => Math.sqrt((1 - b2) / (1 - b2 ** (step + 1)));
   return (updates, parameters, scope) => {
     const scale = scope.scalar('scale', (step) => (1 - b1) / (1 - b1 ** (step + 1)) / root(step));
-    const epsilon = scope.scalar('epsilon', (step) => eps / root(step));
+    const epsilon = scope.scalar('epsilon', (step) => valueAt(eps, step) / root(step));
     return mapUpdates(updates, parameters, (gradient, { name, shape }) => {
       const mean = add(mul(scope.state(`mean.${name}`, shape), b1), gradient);
       const square = add(mul(scope.state(`square.${name}`, shape), b2), mul(gradient, gradient));

@@ -39,6 +39,17 @@ export interface TrainingGraph {
    * same, and a token of a short one more than others.
    */
   weight?: Tensor;
+  /** What {@link TrainingStep.watch} says beside the metrics; steps that are run otherwise do not compute it. */
+  watched?: Watched;
+}
+
+/** Float32 scalars about what is inside of a step. */
+export interface Watched {
+  metrics?: Readonly<Record<string, Tensor>>;
+  /** Of the gradients, before the optimiser has them. */
+  gradients?(gradients: Updates): Readonly<Record<string, Tensor>>;
+  /** Of what is added to the weights. */
+  changes?(changes: Updates): Readonly<Record<string, Tensor>>;
 }
 
 /** The outputs of a program, and the states and scalars of its optimiser. */
@@ -51,6 +62,14 @@ export interface StepProgram {
 export function wholeStep(graph: TrainingGraph): StepProgram {
   const { loss, metrics = {}, parameters, recompute } = graph;
   return update(graph, gradientsOf(loss, parameters, recompute), { loss, ...named('metric.', metrics) });
+}
+
+/** The same step to the same bits, which also says what is `watched`. */
+export function watchedStep(graph: TrainingGraph, watched: Watched): StepProgram {
+  const { loss, metrics = {}, parameters, recompute } = graph;
+  const gradients = gradientsOf(loss, parameters, recompute);
+  const seen = { ...metrics, ...watched.metrics, ...watched.gradients?.(gradients) };
+  return update(graph, gradients, { loss, ...named('metric.', seen) }, watched.changes);
 }
 
 /** Two programs for steps of several batches: one adds a batch to sums that stay in memory, the other makes the update of them. */
@@ -99,10 +118,13 @@ function update(
   { parameters, optimiser, afterUpdate }: TrainingGraph,
   gradients: Updates,
   others: Record<string, Tensor>,
+  watchChanges: Watched['changes'] = () => ({}),
 ): StepProgram {
   const reported: Record<string, Tensor> = { ...others, gradientNorm: globalNorm(gradients) };
   const scope = new StepScope({ after: Object.values(reported) });
-  const weights = applyUpdates(optimiser(gradients, parameters, scope), parameters, afterUpdate);
+  const changes = optimiser(gradients, parameters, scope);
+  Object.assign(reported, named('metric.', watchChanges(changes)));
+  const weights = applyUpdates(changes, parameters, afterUpdate);
   const outputs = { ...reported, ...scope.outputs };
   for (const [name, next] of weights) outputs[nextName(`weight.${name}`)] = next;
   const replaced = parameters.flatMap(({ name, tensor }) => {

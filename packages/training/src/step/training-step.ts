@@ -3,7 +3,7 @@ import type { Call, DeviceTensor, Program, ProgramOptions, Runtime } from '@work
 import type { Parameter } from '../parameters.ts';
 import { BatchCalls, type StepInputs } from './batch-calls.ts';
 import { nextName, type StepScope } from './scope.ts';
-import { accumulatedStep, type TrainingGraph, wholeStep } from './step-graph.ts';
+import { accumulatedStep, type TrainingGraph, watchedStep, wholeStep } from './step-graph.ts';
 import type { StepRandom } from './step-random.ts';
 
 export interface TrainingStepOptions extends Pick<ProgramOptions, 'threads' | 'signal' | 'label' | 'profile'> {
@@ -26,6 +26,8 @@ export interface StepResult {
 /** The programs of a step and the memory they share. */
 interface Parts {
   programs: readonly Program[];
+  /** The program of one whole step that is watched. */
+  watching: Program | undefined;
   scope: StepScope;
   random: StepRandom | undefined;
   tensors: ReadonlyMap<string, DeviceTensor>;
@@ -47,11 +49,12 @@ export class TrainingStep {
   readonly #reported: ReadonlyMap<string, DeviceTensor>;
   readonly #keys: DeviceTensor | undefined;
   readonly #batches: BatchCalls;
+  readonly #watched: BatchCalls | undefined;
   /** Makes the update of the sums, where a step may have several batches. */
   readonly #update: Call | undefined;
 
   private constructor(runtime: Runtime, parameters: readonly Parameter[], parts: Parts) {
-    const { programs, scope, random, tensors, sums } = parts;
+    const { programs, watching, scope, random, tensors, sums } = parts;
     const [first, last] = [programs[0]!, programs.at(-1)!];
     this.#parts = parts;
     this.parameters = parameters;
@@ -65,11 +68,12 @@ export class TrainingStep {
     if (this.#keys) kept.set(keys!, this.#keys);
 
     const written = new Map([...tensors, ...sums].map(([name, tensor]) => [nextName(name), tensor]));
-    const reported = last.outputs.filter(({ name }) => !written.has(name));
+    const reported = (watching ?? last).outputs.filter(({ name }) => !written.has(name));
     this.#reported = new Map(reported.map(({ name }) => [name, runtime.tensor('float32', [])]));
     const into = ({ outputs }: Program) =>
       Object.fromEntries(outputs.map(({ name }) => [name, written.get(name) ?? this.#reported.get(name)!]));
     this.#batches = new BatchCalls(runtime, first, kept, into(first));
+    if (watching) this.#watched = new BatchCalls(runtime, watching, kept, into(watching));
     if (last !== first) {
       this.#update = last.bind(Object.fromEntries(last.inputs.map(({ name }) => [name, kept.get(name)!])), into(last));
     }
@@ -78,12 +82,17 @@ export class TrainingStep {
   /** Compiles a step and lays out its state; rejects with a sentence where a gradient or an initial value does not fit. */
   static async compile(runtime: Runtime, graph: TrainingGraph, options: TrainingStepOptions): Promise<TrainingStep> {
     const { initial, accumulate = false, ...programOptions } = options;
-    const { parameters, random } = graph;
+    const { parameters, random, watched } = graph;
     if (parameters.length === 0) throw new Error('There is nothing to train: no weight of this graph changes.');
+    if (accumulate && watched)
+      throw new Error('A step of several batches cannot be watched: leave out `accumulate`, or `watched`.');
     const programs: Program[] = [];
     const compile = async (outputs: Record<string, Tensor>, label = 'training step') => {
-      programs.push(await runtime.compile(outputs, { memoryPatterns: false, label, ...programOptions }));
+      const program = await runtime.compile(outputs, { memoryPatterns: false, label, ...programOptions });
+      programs.push(program);
+      return program;
     };
+    let watching: Program | undefined;
     const tensors = new Map<string, DeviceTensor>();
     const sums = new Map<string, DeviceTensor>();
     try {
@@ -98,6 +107,10 @@ export class TrainingStep {
         const step = wholeStep(graph);
         ({ scope } = step);
         await compile(step.outputs);
+        if (watched) {
+          watching = await compile(watchedStep(graph, watched).outputs, 'watched training step');
+          programs.pop();
+        }
       }
       for (const parameter of parameters) {
         const values = await initial(parameter);
@@ -110,10 +123,11 @@ export class TrainingStep {
         tensors.set(`weight.${parameter.name}`, runtime.tensor('float32', parameter.shape, values));
       }
       for (const [name, { shape }] of scope.states) tensors.set(name, runtime.tensor('float32', shape));
-      return new TrainingStep(runtime, parameters, { programs, scope, random, tensors, sums });
+      return new TrainingStep(runtime, parameters, { programs, watching, scope, random, tensors, sums });
     } catch (error) {
       for (const tensor of [...tensors.values(), ...sums.values()]) tensor.release();
       for (const program of programs) program.release();
+      watching?.release();
       throw error;
     }
   }
@@ -131,17 +145,46 @@ export class TrainingStep {
     }
     if (batches.length === 0) throw new Error('A step needs at least one batch; got none.');
     for (const sum of this.#parts.sums.values()) clear(sum);
-    for (const [name, value] of this.#parts.scope.scalarsAt(this.done))
-      this.#scalars.get(name)?.write(Float32Array.of(value));
+    this.#tell();
     for (const [place, one] of batches.entries()) {
       this.#keys?.write(this.#parts.random!.keysAt(this.done, place));
       await this.#batches.run(one, signal);
     }
     await this.#update?.run(signal);
+    return this.#result(this.#parts.programs.at(-1)!);
+  }
+
+  /**
+   * The same step on one batch, to the same bits, which also says what the graph calls `watched` among its metrics. Throws where the graph
+   * has nothing to be watched.
+   */
+  async watch(batch: StepInputs, signal?: AbortSignal): Promise<StepResult> {
+    if (!this.#watched) throw new Error('Nothing of this step is watched; compile it with `watched`.');
+    this.#tell();
+    this.#keys?.write(this.#parts.random!.keysAt(this.done, 0));
+    await this.#watched.run(batch, signal);
+    return this.#result(this.#parts.watching!);
+  }
+
+  /** New values for every weight, zeros for what the optimiser keeps: another training from its first step, by the same programs. */
+  async restart(initial: TrainingStepOptions['initial']): Promise<void> {
+    for (const parameter of this.parameters)
+      this.tensors.get(`weight.${parameter.name}`)!.write(await initial(parameter));
+    for (const [name, tensor] of this.tensors) if (!name.startsWith('weight.')) clear(tensor);
+    this.done = 0;
+  }
+
+  #tell(): void {
+    for (const [name, value] of this.#parts.scope.scalarsAt(this.done))
+      this.#scalars.get(name)?.write(Float32Array.of(value));
+  }
+
+  /** What a program has said of the step that it ended. */
+  #result({ outputs }: Program): StepResult {
     this.done += 1;
     const read = (name: string) => (this.#reported.get(name)!.read() as Float32Array)[0]!;
     const metrics: Record<string, number> = {};
-    for (const name of this.#reported.keys()) {
+    for (const { name } of outputs) {
       if (name.startsWith('metric.')) metrics[name.slice('metric.'.length)] = read(name);
     }
     return { step: this.done, loss: read('loss'), gradientNorm: read('gradientNorm'), metrics };
@@ -156,9 +199,11 @@ export class TrainingStep {
 
   release(): void {
     this.#batches.release();
+    this.#watched?.release();
     this.#update?.release();
-    const { programs, tensors, sums } = this.#parts;
+    const { programs, watching, tensors, sums } = this.#parts;
     for (const program of programs) program.release();
+    watching?.release();
     for (const tensor of [...tensors.values(), ...sums.values(), ...this.#reported.values(), ...this.#scalars.values()])
       tensor.release();
     this.#keys?.release();

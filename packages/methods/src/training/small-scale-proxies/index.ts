@@ -1,4 +1,5 @@
 import type { Method } from '../../contract.ts';
+import { parameters } from './parameters.ts';
 
 export default {
   slug: 'small-scale-proxies',
@@ -11,6 +12,8 @@ export default {
   },
   offers:
     'Scan learning rates and sizes of your own model for the instabilities that large ones meet, and predict the next size.',
+  parameters,
+  defaultAction: 'scan',
   claims: [
     {
       id: 'A1',
@@ -25,6 +28,12 @@ export default {
         where: 'abstract',
       },
       quote: 'these instabilities also appear in small models when training at high learning rates',
+      rule: {
+        stage: 'interventions',
+        values: { logits: 'x', cost: 'nats', logZ: 'nats' },
+        holds: 'logits.low >= 10.0 && cost.low > 0.1 && logZ.low > 0.0',
+        partly: 'logits.low >= 10.0 && cost.low > 0.1',
+      },
     },
     {
       id: 'A2',
@@ -38,6 +47,12 @@ export default {
         where: 'abstract',
       },
       quote: 'mitigations previously employed at large scales are equally effective in this regime',
+      rule: {
+        stage: 'interventions',
+        values: { qkNorm: 'nats', zLoss: 'nats' },
+        holds: 'qkNorm.low > 0.0 && zLoss.low > 0.0',
+        partly: 'qkNorm.low > 0.0 || zLoss.low > 0.0',
+      },
     },
     {
       id: 'A3',
@@ -52,6 +67,12 @@ export default {
       },
       quote:
         'combine techniques to train small models that achieve similar losses across orders of magnitude of learning rate variation',
+      rule: {
+        stage: 'interventions',
+        values: { combined: 'decades', plain: 'decades' },
+        holds: 'combined.low >= 2.0 && combined.low > plain.high',
+        partly: 'combined.low >= 1.0 && combined.low > plain.high',
+      },
     },
     {
       id: 'A4',
@@ -65,6 +86,14 @@ export default {
         where: 'abstract',
       },
       quote: 'we study methods such as warm-up, weight decay, and the muParam (Yang et al., 2022)',
+      rule: {
+        stage: 'interventions',
+        values: { warmUp: 'nats', decay: 'nats', mup: 'nats' },
+        holds:
+          '(warmUp.low > 0.0 || warmUp.high < 0.0) && (decay.low > 0.0 || decay.high < 0.0) && (mup.low > 0.0 || mup.high < 0.0)',
+        partly:
+          'warmUp.low > 0.0 || warmUp.high < 0.0 || decay.low > 0.0 || decay.high < 0.0 || mup.low > 0.0 || mup.high < 0.0',
+      },
     },
     {
       id: 'A5',
@@ -74,6 +103,12 @@ export default {
       paper: { value: '2 cases', setting: 'extrapolation from smaller models', source: 'paper', where: 'abstract' },
       quote:
         'we study two cases where instabilities can be predicted before they emerge by examining the scaling behavior of model activation and gradient norms',
+      rule: {
+        stage: 'prediction',
+        values: { right: 'of the learning rates', logits: 'decades', gradients: 'decades' },
+        holds: 'right.low >= 1.0 && logits.high <= 0.5 && gradients.high <= 0.3',
+        partly: 'right.low >= 1.0 || gradients.high <= 0.3',
+      },
     },
     {
       id: 'P1',
@@ -85,6 +120,13 @@ export default {
         setting: 'about 10M to 1.2B parameters',
         source: 'third party',
         unverified: true,
+      },
+      rule: {
+        stage: 'fan',
+        values: { all1: 'nats', all2: 'nats', all3: 'nats', high1: 'nats', high2: 'nats', high3: 'nats', band: 'x' },
+        holds:
+          'all1.low > 0.0 && all2.low > 0.0 && all3.low > 0.0 && high1.low > 0.0 && high2.low > 0.0 && high3.low > 0.0 && band.low >= 3.0',
+        partly: 'high1.low > 0.0 && high2.low > 0.0 && high3.low > 0.0',
       },
     },
     {
@@ -98,12 +140,19 @@ export default {
         source: 'third party',
         unverified: true,
       },
+      note: 'Not tested: 4.8 billion parameters are beyond this machine. The same prediction at a size that it can train is A5.',
     },
     {
       id: 'P3',
       statement: 'A longer warm-up lowers sensitivity and loss.',
       measure: 'sensitivity and loss',
       paper: { value: 'lower', baseline: '5k of 100k steps', source: 'recalled', unverified: true },
+      rule: {
+        stage: 'interventions',
+        values: { long: 'nats', short: 'nats', loss: 'nats' },
+        holds: 'long.low > 0.0 && short.low > 0.0 && loss.low > 0.0',
+        partly: 'long.low > 0.0 || short.low > 0.0',
+      },
     },
     {
       id: 'P4',
@@ -115,6 +164,7 @@ export default {
         source: 'recalled',
         unverified: true,
       },
+      rule: { stage: 'interventions', values: { gain: 'nats' }, holds: 'gain.low > 0.0' },
     },
     {
       id: 'P5',
@@ -126,12 +176,24 @@ export default {
         source: 'recalled',
         unverified: true,
       },
+      rule: {
+        stage: 'interventions',
+        values: { shift: 'decades', mupShift: 'decades', sensitivity: 'nats', loss: 'nats' },
+        holds: 'mupShift.high < shift.low && sensitivity.low <= 0.0 && loss.low <= 0.0',
+        partly: 'mupShift.high < shift.low',
+      },
     },
     {
       id: 'P6',
       statement: 'Depth raises sensitivity faster than width.',
       measure: 'sensitivity by depth and width',
       paper: { value: 'depth faster than width', source: 'recalled', unverified: true },
+      rule: {
+        stage: 'interventions',
+        values: { depth: 'nats', width: 'nats' },
+        holds: 'depth.low > width.high',
+        partly: 'depth.value > width.value',
+      },
     },
     {
       id: 'P7',
@@ -143,6 +205,12 @@ export default {
         setting: 'largest model, learning rate 0.3',
         source: 'recalled',
         unverified: true,
+      },
+      rule: {
+        stage: 'interventions',
+        values: { finer: 'nats', coarser: 'nats', margin: 'x' },
+        holds: 'finer.low > 0.01 && coarser.low > 0.01 && margin.low > 0.0',
+        partly: 'finer.low > 0.01 || coarser.low > 0.01',
       },
     },
   ],

@@ -54,7 +54,7 @@ export async function resolveReference(
     case 'path':
       return resolvePath(parsed.path);
     case 'house':
-      return resolveHouse(parsed.name);
+      return resolveHouse(parsed.name, context.cacheFolder);
     case 'upload':
       return resolveUpload(parsed, options.uploadFolder);
     case 'wheel':

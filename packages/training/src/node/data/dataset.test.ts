@@ -59,6 +59,29 @@ describe('plain text', () => {
   });
 });
 
+describe('a text of the house', () => {
+  it('is paragraphs of books', async () => {
+    const rows = await fieldsOf('house:books');
+    const books = new Set(rows.map(({ book }) => book));
+    expect(books.size).toBe(10);
+    expect(rows.find(({ book }) => book === 'Moby-Dick')).toEqual({
+      book: 'Moby-Dick',
+      author: 'Herman Melville',
+      chapter: 1,
+      text: expect.stringMatching(/^Call me Ishmael\. Some years ago--never mind how long precisely--/),
+    });
+    const held = await fieldsOf('house:held-out');
+    expect(held.map(({ book }) => book)).not.toContainEqual(expect.toSatisfy((book) => books.has(book)));
+    expect(held[0]!.text).toMatch(/^To Sherlock Holmes she is always THE woman\./);
+  });
+
+  it('that there is not is said, with those that there are', async () => {
+    expect(await refusal('house:paintings')).toMatch(
+      /^There is no house text "paintings"; there are .*books, .*held-out.*\. Write house:NAME with one of those\.$/,
+    );
+  });
+});
+
 describe('JSON Lines', () => {
   it('are the objects of their lines, nested as they are', async () => {
     const path = await fileOf('b.jsonl', '{"prompt":"a","tags":["x",{"y":null}]}\n\n"bare"\r\n{"__proto__":1}');

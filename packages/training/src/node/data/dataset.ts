@@ -1,4 +1,5 @@
 /** Data sets in files, read row by row. */
+import { houseText } from '@working-papers/models/references';
 import type { DataRow } from '../../data/row.ts';
 import type { Order } from '../../data/shuffle.ts';
 import { countIn, type Placed, type Position, type Stream, streamOf } from '../../data/stream.ts';
@@ -33,12 +34,12 @@ export interface Dataset extends Stream<DataRow> {
 }
 
 /**
- * Opens a file or a folder. Nothing is read but names, and the footers of Parquet files; a reader holds 64 KiB of a text file and the row
+ * Opens a file, a folder, or a text of the house (`house:books`). Nothing is read but names, and the footers of Parquet files; a reader holds 64 KiB of a text file and the row
  * it is at, of a Parquet file one row group. Text goes on from a byte, Parquet from a row group, gzip is read from its start. What is
  * wrong in a file is a sentence that names file, line and field.
  */
 export async function openDataset(path: string, options: DatasetOptions = {}): Promise<Dataset> {
-  const all = await findDataFiles(path, options.format);
+  const all = await findDataFiles(houseText(path) ?? path, options.format);
   const files = filesOf(all, options.split, path);
   let rows: number | undefined;
   if (files.every(({ format }) => format === 'parquet')) {

@@ -1,0 +1,237 @@
+/** A task under way: its step, its batches, what is measured, where it is. */
+import type { Tensor } from '@working-papers/graph';
+import type { ModelToSave } from '@working-papers/models';
+import type { DeviceTensor, Program, Runtime } from '@working-papers/runtime';
+import type { LoraAdapter } from '../adapters/types.ts';
+import { inputSource } from '../data/batch-source.ts';
+import { repeated } from '../data/stages.ts';
+import { type LoopPosition, type TrainingEnd, type TrainingEvent, train } from '../loop/train.ts';
+import type { Schedule } from '../optimisers/schedules.ts';
+import { TrainingStep } from '../step/training-step.ts';
+import { optimiserOf, rateOf, type TrainingSettings, usualRate } from './settings.ts';
+import type { Task } from './task.ts';
+import { type TrainedWeights, trainedWeights } from './trained-weights.ts';
+
+/** What is told as a task is trained: the loop's events, steps with the rate they were taken at and the time that is left. */
+export type TaskEvent =
+  | (Extract<TrainingEvent, { type: 'step' }> & { rate: number; secondsLeft: number })
+  | Exclude<TrainingEvent, { type: 'step' }>;
+
+/** Settings with nothing left out. */
+export type SettledTraining = Required<
+  Pick<TrainingSettings, 'trains' | 'rate' | 'warmUp' | 'decline' | 'weightDecay' | 'clip' | 'checkpointEvery' | 'seed'>
+> &
+  Pick<TrainingSettings, 'patience' | 'threads'> & {
+    steps: number;
+    /** Absent where the rows are gone through as often as the steps need. */
+    epochs?: number;
+    /** Absent where nothing is evaluated. */
+    evaluateEvery?: number;
+    /** Where it was counted. */
+    stepsPerEpoch?: number;
+  };
+
+export interface RunTrainingOptions {
+  /** Where an earlier training was, after {@link Training.step} was put there. */
+  from?: LoopPosition | undefined;
+  save?(kind: 'last' | 'best', position: LoopPosition): Promise<void>;
+  onEvent?(event: TaskEvent): void;
+  signal?: AbortSignal | undefined;
+}
+
+/** Compiles a task's step and evaluation over weights that they share. Release it; the runtime stays the caller's. */
+export class Training {
+  readonly task: Task;
+  readonly settings: SettledTraining;
+  /** Its state is what a checkpoint keeps. */
+  readonly step: TrainingStep;
+  readonly #runtime: Runtime;
+  readonly #weights: TrainedWeights;
+  readonly #measuring: Program | undefined;
+  readonly #rate: Schedule;
+
+  private constructor(
+    task: Task,
+    settings: SettledTraining,
+    parts: {
+      step: TrainingStep;
+      runtime: Runtime;
+      weights: TrainedWeights;
+      measuring: Program | undefined;
+      rate: Schedule;
+    },
+  ) {
+    this.task = task;
+    this.settings = settings;
+    this.step = parts.step;
+    this.#runtime = parts.runtime;
+    this.#weights = parts.weights;
+    this.#measuring = parts.measuring;
+    this.#rate = parts.rate;
+  }
+
+  /** Rejects with a sentence where settings make no sense or nothing would change. */
+  static async compile(
+    runtime: Runtime,
+    task: Task,
+    given: TrainingSettings = {},
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Training> {
+    const settings = await settled(task, given);
+    const weights = trainedWeights(task.model, settings.trains, settings.seed);
+    const { loss, count, metrics = {} } = task.graph(weights.source);
+    const rate = rateOf(settings.steps, settings);
+    const within = runtime.sharing();
+    const shared = {
+      ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+      ...(signal ? { signal } : {}),
+    };
+    try {
+      const parameters = weights.parametersOf(loss);
+      const step = await TrainingStep.compile(
+        within,
+        { loss, metrics, parameters, optimiser: optimiserOf(rate, settings) },
+        { initial: ({ name }) => weights.initial(name), ...shared },
+      );
+      const measuring = task.evaluation
+        ? await within.compile(
+            { loss, count, ...named(metrics) },
+            { label: 'evaluation', memoryPatterns: false, ...shared },
+          )
+        : undefined;
+      return new Training(task, settings, { step, runtime: within, weights, measuring, rate });
+    } catch (error) {
+      within.close();
+      throw error;
+    }
+  }
+
+  /** Steps until there is a reason to end; see `train`. */
+  async run({ from, save, onEvent, signal }: RunTrainingOptions = {}): Promise<TrainingEnd> {
+    const { task, step, settings } = this;
+    const { steps, epochs, evaluateEvery, patience, checkpointEvery } = settings;
+    const batches = repeated(epochs ?? Number.POSITIVE_INFINITY, (epoch) => task.batches(epoch));
+    const began = { at: performance.now(), step: step.done };
+    return train(step, inputSource(batches, from?.batches), {
+      steps,
+      ...(from?.best ? { from: { best: from.best } } : {}),
+      ...(evaluateEvery === undefined
+        ? {}
+        : {
+            evaluation: {
+              every: evaluateEvery,
+              // Not to be left half-way: what is best decides what comes.
+              measure: () => this.evaluate(),
+              by: { value: 'loss' },
+              ...(patience === undefined ? {} : { patience }),
+            },
+          }),
+      ...(save ? { checkpoint: { every: checkpointEvery, save } } : {}),
+      tokensOf: (batch) => task.tokensOf(batch),
+      ...(signal ? { signal } : {}),
+      onEvent: (event) => {
+        if (event.type !== 'step') return onEvent?.(event);
+        const pace = (performance.now() - began.at) / 1000 / (event.step - began.step);
+        onEvent?.({ ...event, rate: this.#rate(event.step - 1), secondsLeft: pace * (steps - event.step) });
+      },
+    });
+  }
+
+  /** Loss and metrics over all rows that are kept for it, with the weights as they are; a sentence where there are none. */
+  async evaluate(): Promise<Readonly<Record<string, number>>> {
+    const { task, step } = this;
+    if (!this.#measuring || !task.evaluation) throw new Error('The task has no rows to evaluate on.');
+    const program = this.#measuring;
+    const wanted = new Set(program.inputs.map(({ name }) => name));
+    const kept: Record<string, DeviceTensor> = {};
+    for (const [name, tensor] of step.tensors) if (wanted.has(name)) kept[name] = tensor;
+    const sums = new Map<string, number>();
+    let total = 0;
+    for await (const batch of task.evaluation.from()) {
+      const given = Object.fromEntries(Object.entries(batch).filter(([name]) => wanted.has(name)));
+      const answer = await program.run({ ...given, ...kept });
+      const scalar = (name: string) => Number(answer[name]!.data[0]);
+      const count = scalar('count');
+      total += count;
+      for (const name of Object.keys(answer)) {
+        if (name === 'count') continue;
+        const plain = name.replace(/^metric\./, '');
+        sums.set(plain, (sums.get(plain) ?? 0) + count * scalar(name));
+      }
+    }
+    return task.values(Object.fromEntries([...sums].map(([name, sum]) => [name, sum / Math.max(1, total)])));
+  }
+
+  /** The model with its weights as they are now. */
+  model(): ModelToSave {
+    return this.#weights.model(this.step);
+  }
+
+  /** The adapter as it is now, where one is trained. */
+  adapter(): LoraAdapter | undefined {
+    return this.#weights.adapter?.(this.step);
+  }
+
+  release(): void {
+    this.step.release();
+    this.#measuring?.release();
+    this.#runtime.close();
+  }
+}
+
+const named = (metrics: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [`metric.${name}`, metric]));
+
+const usualEpochs = 3;
+const usualCheckpoints = 100;
+const usualWarmUp = 0.06;
+
+async function settled(task: Task, given: TrainingSettings): Promise<SettledTraining> {
+  const { trains = 'all', steps: wanted, evaluateEvery, patience } = given;
+  const epochs = given.epochs ?? (wanted === undefined ? usualEpochs : undefined);
+  checkWhole('epochs', epochs);
+  checkWhole('steps', wanted);
+  checkWhole('evaluateEvery', evaluateEvery);
+  checkWhole('patience', patience);
+  checkWhole('checkpointEvery', given.checkpointEvery);
+  if (!task.evaluation && (evaluateEvery !== undefined || patience !== undefined))
+    throw new Error(
+      `There are no rows to evaluate on, which ${patience === undefined ? 'evaluateEvery' : 'patience'} is about. Give some (evaluation), or a share that is kept for it (evaluationShare).`,
+    );
+  // Steps alone need no count: an epoch of a large corpus would be read for nothing.
+  const stepsPerEpoch =
+    epochs !== undefined || (task.evaluation && evaluateEvery === undefined) ? await batchesIn(task) : undefined;
+  const all = epochs === undefined ? Number.POSITIVE_INFINITY : epochs * stepsPerEpoch!;
+  const steps = Math.min(wanted ?? Number.POSITIVE_INFINITY, all);
+  return {
+    trains,
+    steps,
+    ...(epochs === undefined ? {} : { epochs }),
+    rate: given.rate ?? usualRate(task, trains),
+    warmUp: given.warmUp ?? Math.min(steps - 1, Math.ceil(usualWarmUp * steps)),
+    decline: given.decline ?? 'linear',
+    weightDecay: given.weightDecay ?? 0.01,
+    clip: given.clip ?? 1,
+    checkpointEvery: given.checkpointEvery ?? usualCheckpoints,
+    seed: given.seed ?? 0,
+    ...(task.evaluation ? { evaluateEvery: evaluateEvery ?? Math.min(steps, stepsPerEpoch!) } : {}),
+    ...(patience === undefined ? {} : { patience }),
+    ...(given.threads === undefined ? {} : { threads: given.threads }),
+    ...(stepsPerEpoch === undefined ? {} : { stepsPerEpoch }),
+  };
+}
+
+async function batchesIn(task: Task): Promise<number> {
+  let count = 0;
+  for await (const _ of task.batches(0).from()) count++;
+  if (count === 0)
+    throw new Error(
+      'The rows make no whole batch, so there is nothing to learn from. Give more rows, or smaller batches.',
+    );
+  return count;
+}
+
+function checkWhole(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+  throw new Error(`${name} must be a whole number of at least 1; got ${value}.`);
+}
