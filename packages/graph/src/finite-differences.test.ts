@@ -1,21 +1,30 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   abs,
   add,
   cast,
+  ceil,
   clip,
   concat,
+  constant,
   cos,
   cumSum,
+  customGradient,
   div,
+  dropout,
   erf,
   exp,
   expand,
+  floor,
+  fusedMatmul,
   gather,
   gatherElements,
   gelu,
   gemm,
+  gradient,
   greater,
+  input,
+  isFloat,
   layerNorm,
   log,
   logSoftmax,
@@ -26,8 +35,11 @@ import {
   mul,
   nameDimensions,
   neg,
+  operationsBefore,
   pad,
   pow,
+  quickGelu,
+  type Rule,
   reduceMax,
   reduceMean,
   reduceMin,
@@ -35,15 +47,21 @@ import {
   relu,
   reshape,
   rmsNorm,
+  rotaryEmbedding,
+  round,
   scatterElements,
   sigmoid,
+  sign,
   silu,
   sin,
+  skipLayerNorm,
+  skipRmsNorm,
   slice,
   softmax,
   split,
   sqrt,
   squeeze,
+  stopGradient,
   sub,
   type Tensor,
   tanh,
@@ -53,9 +71,11 @@ import {
   trilu,
   unsqueeze,
   where,
+  zerosLike,
 } from './index.ts';
+import { operationTable } from './tensor.ts';
 import { type Feed, randomFeed } from './testing/execute.ts';
-import { checkGradients } from './testing/finite-differences.ts';
+import { checkGradients, differentiated, type GradientCheck } from './testing/finite-differences.ts';
 
 const x = (shape: number[], seed = 1, scale = 1): Feed => randomFeed(shape, seed, 'float64', scale);
 const positive = (shape: number[], seed = 1): Feed => {
@@ -64,7 +84,26 @@ const positive = (shape: number[], seed = 1): Feed => {
 };
 const indices = (shape: number[], data: number[]): Feed => ({ dtype: 'int64', shape, data });
 
-type Case = [name: string, f: (...inputs: Tensor[]) => Tensor, feeds: Feed[], shapes?: (number | string)[][]];
+/** Numbers that single precision holds, with room for small steps. */
+const dyadic = (shape: number[]): Feed => {
+  const feed = x(shape);
+  return { ...feed, data: Array.from(feed.data, (value) => Math.round(value * 64) / 64) };
+};
+/** Six positions of two pairs of features. */
+const angles = (of: (angle: number) => number) =>
+  constant(
+    Array.from({ length: 12 }, (_, i) => of((i >> 1) / 10 ** (i % 2))),
+    'float64',
+    [6, 2],
+  );
+
+type Case = [
+  name: string,
+  f: (...inputs: Tensor[]) => Tensor,
+  feeds: Feed[],
+  shapes?: (number | string)[][],
+  options?: GradientCheck,
+];
 
 const cases: Case[] = [
   ['add, broadcast', add, [x([2, 3]), x([3], 2)], [['n', 3], [3]]],
@@ -101,7 +140,24 @@ const cases: Case[] = [
   ['gelu by tanh', (a) => gelu(a, { approximate: 'tanh' }), [x([7], 1, 3)]],
   ['silu', silu, [x([7], 1, 4)]],
   ['where', (a, b) => where(greater(a, b), a, mul(b, b)), [x([2, 3]), x([3], 2)]],
-  ['cast there and back', (a) => mul(cast(cast(a, 'float64'), 'float64'), a), [x([3])]],
+  // Exact in single precision, and linear: any distance will do.
+  ['cast there and back', (a) => cast(cast(a, 'float32'), 'float64'), [dyadic([3])], undefined, { distance: 0.125 }],
+  ['sign', (a) => mul(sign(a), a), [x([5])]],
+  ['round', (a) => mul(round(a), a), [x([5], 1, 3)]],
+  ['floor', (a) => mul(floor(a), a), [x([5], 1, 3)]],
+  ['ceil', (a) => mul(ceil(a), a), [x([5], 1, 3)]],
+  ['stopGradient of what is flat', (a) => mul(stopGradient(round(a)), a), [x([5], 1, 3)]],
+  [
+    'customGradient',
+    (a, b) =>
+      customGradient(
+        [a, b],
+        (p, q) => mul(exp(p!), q!),
+        (g, y, [p]) => [mul(g, y), mul(g, exp(p!))],
+      ),
+    [x([3]), x([3], 2)],
+  ],
+  ['dropout', (a, key) => dropout(exp(a), 0.4, key), [x([4, 5]), indices([], [12345])], [['n', 'm'], []]],
   ['matmul', matmul, [x([3, 4]), x([4, 2], 2)]],
   [
     'matmul with a shared weight',
@@ -124,6 +180,17 @@ const cases: Case[] = [
     ],
   ],
   ['gemm', (a, b, c) => gemm(a, b, c), [x([3, 4]), x([4, 2], 2), x([3, 2], 3)]],
+  ...[false, true].flatMap((transposeA) =>
+    [false, true].map(
+      (transposeB): Case => [
+        `fusedMatmul, transposed ${transposeA}, ${transposeB}`,
+        (a, b) => fusedMatmul(a, b, { transposeA, transposeB, alpha: 0.5 }),
+        [x(transposeA ? [2, 4, 3] : [2, 3, 4]), x(transposeB ? [2, 4] : [4, 2], 2)],
+        [transposeA ? ['n', 4, 'm'] : ['n', 'm', 4], transposeB ? [2, 4] : [4, 2]],
+      ],
+    ),
+  ),
+  ['fusedMatmul of batches', (a, b) => fusedMatmul(a, b, { transposeB: true }), [x([2, 3, 4]), x([2, 5, 4], 2)]],
   [
     'gemm, transposed operands, a vector added',
     (a, b, c) => gemm(a, b, c, { transposeA: true, transposeB: true }),
@@ -213,6 +280,43 @@ const cases: Case[] = [
   ['layerNorm', (a, s, b) => layerNorm(a, s, b, { epsilon: 1e-3 }), [x([2, 3, 5]), x([5], 2), x([5], 3)]],
   ['layerNorm without bias', (a, s) => layerNorm(a, s), [x([3, 5]), x([5], 2)], [['n', 5], [5]]],
   ['rmsNorm', (a, s) => rmsNorm(a, s, { epsilon: 1e-3 }), [x([2, 3, 5]), x([5], 2)], [['a', 'b', 5], [5]]],
+  ...[true, false].flatMap((biased): Case[] => [
+    [
+      `skipRmsNorm, its sum read too, biased: ${biased}`,
+      (a, b, s, bias) => {
+        const { output, sum } = skipRmsNorm(a, b, s, { epsilon: 1e-3, bias });
+        return mul(output, exp(sum));
+      },
+      [x([2, 5]), x([2, 5], 2), x([5], 3), ...(biased ? [x([5], 4)] : [])],
+      [['n', 5], ['n', 5], [5], ...(biased ? [[5]] : [])],
+    ],
+    [
+      `skipLayerNorm, its sum read too, biased: ${biased}`,
+      (a, b, s, shift, bias) => {
+        const { output, sum } = skipLayerNorm(a, b, s, shift, { epsilon: 1e-3, bias });
+        return mul(output, exp(sum));
+      },
+      [x([2, 5]), x([2, 5], 2), x([5], 3), x([5], 4), ...(biased ? [x([5], 5)] : [])],
+    ],
+  ]),
+  ['quickGelu', (a) => quickGelu(a), [x([7], 1, 3)]],
+  [
+    'rotaryEmbedding, heads apart',
+    (a, at) => exp(rotaryEmbedding(a, at, angles(Math.cos), angles(Math.sin))),
+    [x([2, 2, 3, 4]), indices([2, 3], [0, 1, 2, 5, 1, 3])],
+    [
+      ['n', 2, 's', 4],
+      ['n', 's'],
+    ],
+  ],
+  [
+    'rotaryEmbedding, heads beside each other, interleaved, some features left as they are',
+    (a, at) => {
+      const options = { heads: 2, interleaved: true, rotaryDimensions: 4 };
+      return exp(rotaryEmbedding(a, at, angles(Math.cos), angles(Math.sin), options));
+    },
+    [x([1, 3, 12]), indices([1], [2])],
+  ],
   ['topK', (a) => exp(topK(a, 2).values), [x([2, 5])]],
   ['topK, smallest', (a) => exp(topK(a, 2, 0, { largest: false }).values), [x([4, 2])], [['n', 2]]],
   ['cumSum', (a) => exp(cumSum(a, 1)), [x([2, 4])]],
@@ -222,8 +326,60 @@ const cases: Case[] = [
   ['nameDimensions', (a) => exp(nameDimensions(a, ['m', 2])), [x([3, 2])], [['n', 2]]],
 ];
 
+/** Those that hold for close points too, not for linear functions alone. */
+const smooth = cases.filter(([, , , , options]) => options?.distance === undefined);
+
+const chosen = (inputs: readonly Tensor[], feeds: readonly Feed[], options: GradientCheck = {}) =>
+  differentiated(feeds, options).map((i) => inputs[i]!);
+
+/** A scalar made of the gradients of something that is not linear in the result, so that the second derivative is none of a linear function. */
+function steepness(y: Tensor, tensors: readonly Tensor[]): Tensor {
+  const gradients = gradient(reduceSum(exp(mul(y, 0.3))), tensors);
+  return gradients.map((g) => reduceSum(mul(g, g))).reduce((sum, square) => add(sum, square));
+}
+
 describe('gradients against central finite differences in float64', () => {
-  it.each(cases)('%s', async (_, f, feeds, shapes) => {
-    await checkGradients(f, feeds, { shapes });
+  it.each(cases)('%s', async (_, f, feeds, shapes, options) => {
+    await checkGradients(f, feeds, { ...options, ...(shapes ? { shapes } : {}) });
+  });
+
+  it.each(smooth)('the gradient of the gradient of %s', async (_, f, feeds, shapes, options) => {
+    const slope = (...inputs: Tensor[]) => steepness(f(...inputs), chosen(inputs, feeds, options));
+    await checkGradients(slope, feeds, { tolerance: 1e-5, ...options, ...(shapes ? { shapes } : {}) });
+  });
+
+  it('has a case for every operation with a gradient, and for every input that it has one for', () => {
+    const rows = new Set<Rule>();
+    const lacking = new Set<string>();
+    const checked = new Set<string>();
+    for (const [, f, feeds, shapes, options] of cases) {
+      const inputs = feeds.map(({ dtype, shape }, i) => input(`x${i}`, dtype, shapes?.[i] ?? shape));
+      const depends = new Set(chosen(inputs, feeds, options));
+      const y = f(...inputs);
+      const outputs = options?.distance === undefined ? [y, steepness(y, [...depends])] : [y];
+      for (const op of operationsBefore(outputs)) {
+        const { rule, attributes, outputs } = op;
+        if (!op.inputs.some((tensor) => tensor && depends.has(tensor))) continue;
+        for (const output of outputs) if (isFloat(output.dtype)) depends.add(output);
+        if (!rule.gradient || !isFloat(outputs[0]!.dtype)) continue;
+        rows.add(rule);
+        const gradients = outputs.map((output) => (isFloat(output.dtype) ? zerosLike(output) : undefined));
+        const flow = {
+          inputs: op.inputs,
+          outputs,
+          output: outputs[0]!,
+          gradient: gradients[0]!,
+          gradients,
+          attributes,
+        };
+        for (const [place, g] of rule.gradient(flow).entries()) {
+          const tensor = op.inputs[place];
+          if (g && tensor) (depends.has(tensor) ? checked : lacking).add(`${rule.name}, input ${place}`);
+        }
+      }
+    }
+    expect(operationTable.filter((row) => row.gradient && !rows.has(row)).map(({ name }) => name)).toEqual([]);
+    expect([...lacking].filter((place) => !checked.has(place))).toEqual([]);
+    expect(operationTable.filter(({ gradient }) => gradient).length).toBeGreaterThan(60);
   });
 });

@@ -25,8 +25,6 @@ export {
   type MultiHeadAttentionInputs,
   type MultiHeadAttentionOptions,
   multiHeadAttention,
-  type RotaryOptions,
-  rotaryEmbedding,
 } from './operations/attention.ts';
 export { cast } from './operations/cast.ts';
 export {
@@ -90,6 +88,7 @@ export {
   reduceMin,
   reduceSum,
 } from './operations/reduction.ts';
+export { type RotaryOptions, rotaryEmbedding } from './operations/rotary-embedding.ts';
 export {
   dimensionOf,
   matrixTranspose,
@@ -124,6 +123,7 @@ export {
 } from './operations/unary.ts';
 export { zeroAfter } from './operations/waiting.ts';
 export type { Segment } from './recompute.ts';
+export { nearestName, type Tape, type TapeOptions, tapeOf } from './tape.ts';
 export {
   type DataType,
   describe,

@@ -77,10 +77,14 @@ export class ShapeError extends Error {
   override readonly name = 'ShapeError';
 }
 
-/** Declares a row of the table; only here for its types. */
+/** The table: every operation whose module has been loaded. */
+export const operationTable: Rule[] = [];
+
+/** Declares a row of the table. */
 export function rule<Inputs extends readonly (Tensor | undefined)[], Attributes = undefined>(
   row: Rule<Inputs, Attributes>,
 ): Rule<Inputs, Attributes> {
+  operationTable.push(row);
   return row;
 }
 

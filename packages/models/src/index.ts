@@ -7,13 +7,20 @@ export type {
   ForwardInputName,
   ForwardTensors,
 } from './architectures/architecture.ts';
-export { cachedAttention, denseAttention, promptAttention } from './architectures/attention.ts';
+export {
+  cachedAttention,
+  denseAttention,
+  headsApart,
+  headsTogether,
+  promptAttention,
+} from './architectures/attention.ts';
 export { clip, clipText, clipVision, type DualEncoderArchitecture } from './architectures/clip.ts';
 export type { Decoder, DecoderArchitecture, DecoderInput, DecoderOutput } from './architectures/decoder.ts';
 export {
   denseEncoderAttention,
   type Encoder,
   type EncoderArchitecture,
+  type EncoderAttentionInput,
   type EncoderConfig,
   type EncoderInput,
   type EncoderMlpInput,
@@ -38,7 +45,7 @@ export {
 export { gatedMlp, llama } from './architectures/llama.ts';
 export { isLlama, type LlamaConfig, llamaConfig } from './architectures/llama-config.ts';
 export { llamaShapes } from './architectures/llama-shapes.ts';
-export { additiveMask, causalMask, forbidden } from './architectures/masks.ts';
+export { additiveMask, causalMask, forbidden, paddingMask } from './architectures/masks.ts';
 export { withNewHead } from './architectures/new-head.ts';
 export type * from './architectures/parts.ts';
 export type { VisionConfig } from './architectures/patches.ts';

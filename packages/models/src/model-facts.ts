@@ -1,7 +1,7 @@
 import type { Runtime } from '@working-papers/runtime';
 import type { ModelConfig } from './formats/types.ts';
 import type { Stepper } from './generation/types.ts';
-import type { Tokenizer } from './tokenizers/types.ts';
+import type { Tokenizer, TokenizerFiles } from './tokenizers/types.ts';
 import type { WeightSource, Weights } from './types.ts';
 
 /** What the graph of prompts is made of, where it is another than that of single steps. */
@@ -26,6 +26,7 @@ export interface ModelFacts {
   sha256: string;
   config: ModelConfig;
   tokenizer: Tokenizer;
+  tokenizerFiles?: TokenizerFiles | undefined;
   weights: Weights;
   parameterBytes: number;
   parameters: number;

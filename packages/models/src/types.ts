@@ -28,7 +28,7 @@ import type {
 import type { EncoderHeads, TextOptions, TextOrPair, TokenizedText } from './heads/types.ts';
 import type { Image, Pixels } from './images/types.ts';
 import type { Progress } from './references/types.ts';
-import type { Tokenizer } from './tokenizers/types.ts';
+import type { Tokenizer, TokenizerFiles } from './tokenizers/types.ts';
 
 /**
  * How weights are held and multiplied. `fp32`: 32-bit floats (a quantised file is dequantised). `q4`: the blocks of a quantised
@@ -81,8 +81,12 @@ export interface WeightSource {
 }
 
 /** Sees an activation by name: return a tensor to replace it, nothing (or undefined) to leave it. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
-export type Tap = (name: string, tensor: Tensor) => Tensor | undefined | void;
+export interface Tap {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a tap that only looks has no return
+  (name: string, tensor: Tensor): Tensor | undefined | void;
+  /** False where it wants no scores and probabilities, so that attention may stay a fused kernel alone; default true. */
+  readonly withinAttention?: boolean;
+}
 
 /** What a model is made for; `seq2seq` reads one text and writes another, `dual-encoder` puts texts and images into one space. */
 export type ModelKind = 'decoder' | 'encoder' | 'seq2seq' | 'image-encoder' | 'dual-encoder';
@@ -96,6 +100,8 @@ interface ModelCommon extends Looking {
   readonly sha256: string;
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
+  /** What the tokenizer was made from, to be saved with a model that reads the same tokens; absent where the model carries none. */
+  readonly tokenizerFiles?: TokenizerFiles | undefined;
   readonly weights: Weights;
   /** Bytes of the weights as they are computed with. */
   readonly parameterBytes: number;

@@ -44,11 +44,13 @@ export { averageWeights } from './optimisers/weight-average.ts';
 export { isSelected, type Parameter, type Selection, type Updates } from './parameters.ts';
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export type { StepInputs } from './step/batch-calls.ts';
+export { type Beside, checkpointBytes, restoreCheckpointBytes } from './step/checkpoint.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
   type Activations,
   attentionSegments,
   blockSegments,
+  type CollectOptions,
   collectActivations,
   type SegmentOptions,
 } from './step/segments.ts';

@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, () => Promise<Add>>> = {
   score: async () => (await import('./score.ts')).addScore,
   activations: async () => (await import('./activations.ts')).addActivations,
   perplexity: async () => (await import('./perplexity.ts')).addPerplexity,
+  train: async () => (await import('./train.ts')).addTrain,
   tokenize: async () => (await import('./tokenize.ts')).addTokenize,
   serve: async () => (await import('./serve.ts')).addServe,
   'serve-model': async () => (await import('./serve-model.ts')).addServeModel,

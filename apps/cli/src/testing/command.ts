@@ -12,12 +12,21 @@ export interface Outcome {
 }
 
 /** The command inside this process, with the environment that it has: what it imports is imported once a test file. */
-export async function papers(...words: readonly string[]): Promise<Outcome> {
+export const papers = (...words: readonly string[]): Promise<Outcome> => papersWatched(words, {});
+
+/** The same with a signal that stands for Ctrl-C, and a look at what the bar says. */
+export async function papersWatched(
+  words: readonly string[],
+  {
+    signal = new AbortController().signal,
+    onProgress = () => {},
+  }: { signal?: AbortSignal; onProgress?: Terminal['progress'] },
+): Promise<Outcome> {
   const { execute } = await import('../index.ts');
   let out = '';
   let err = '';
   const terminal: Terminal = {
-    signal: new AbortController().signal,
+    signal,
     width: 100,
     styled: false,
     print: (line) => {
@@ -32,7 +41,7 @@ export async function papers(...words: readonly string[]): Promise<Outcome> {
     note: (sentence) => {
       err += `${sentence}\n`;
     },
-    progress: () => {},
+    progress: onProgress,
     endProgress: () => {},
   };
   try {

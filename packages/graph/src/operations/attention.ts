@@ -1,9 +1,8 @@
 import { checkSameType } from '../broadcast.ts';
 import { type Dimension, dimensionSum, formatShape } from '../dimensions.ts';
 import type { OnnxAttributes } from '../onnx/form.ts';
-import { apply, applyAll, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { applyAll, rule, ShapeError, type Tensor } from '../tensor.ts';
 import { expectShape, expectType, headSize } from './attention-checks.ts';
-import { neg } from './unary.ts';
 
 /** The fused attention is for inference only: no gradient; models build its training form from plain operations. */
 
@@ -113,59 +112,4 @@ export function multiHeadAttention(
     presentKey: pastKey ? presentKey : undefined,
     presentValue: pastKey ? presentValue : undefined,
   };
-}
-
-export interface RotaryOptions {
-  /** Needed where `x` is not split into heads. */
-  readonly heads?: number;
-  readonly interleaved?: boolean;
-  /** Features of each head that are rotated, from the front; all by default. */
-  readonly rotaryDimensions?: number;
-}
-
-const rotaryRule = rule<readonly [Tensor, Tensor, Tensor, Tensor], RotaryOptions>({
-  name: 'rotaryEmbedding',
-  infer: ([x, positions, cos, sin], { heads }) => {
-    const where = 'rotaryEmbedding';
-    checkSameType(where, x, cos, sin);
-    expectType(where, 'positionIds', positions, 'int64');
-    if (x.shape.length !== 3 && x.shape.length !== 4) {
-      throw new ShapeError(
-        `${where} takes [batch, sequence, heads * headSize] or [batch, heads, sequence, headSize]; got ${formatShape(x.shape)}.`,
-      );
-    }
-    if (heads !== undefined && x.shape.length === 3) headSize(where, x.shape[2]!, heads);
-    for (const [name, tensor] of Object.entries({ cos, sin })) expectShape(where, name, tensor, [undefined, undefined]);
-    return [x];
-  },
-  // A rotation by the opposite angle.
-  gradient: ({ inputs: [, positions, cos, sin], gradient: g, attributes }) => [
-    rotaryEmbedding(g, positions, cos, neg(sin), attributes),
-    undefined,
-    undefined,
-    undefined,
-  ],
-  onnx: {
-    type: 'RotaryEmbedding',
-    domain: 'com.microsoft',
-    attributes: ({ heads, interleaved, rotaryDimensions }) => ({
-      ...(heads !== undefined && { num_heads: { int: heads } }),
-      ...(interleaved && { interleaved: { int: 1 } }),
-      ...(rotaryDimensions !== undefined && { rotary_embedding_dim: { int: rotaryDimensions } }),
-    }),
-  },
-});
-
-/**
- * Rotary position embedding of `x` `[batch, heads, sequence, headSize]` or `[batch, sequence, heads * headSize]` (give
- * `heads`) at int64 positions `[batch, sequence]` or `[1]` (the first), from caches `[positions, headSize / 2]`.
- */
-export function rotaryEmbedding(
-  x: Tensor,
-  positionIds: Tensor,
-  cos: Tensor,
-  sin: Tensor,
-  options: RotaryOptions = {},
-): Tensor {
-  return apply(rotaryRule, [x, positionIds, cos, sin], options);
 }

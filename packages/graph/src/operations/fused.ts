@@ -24,6 +24,13 @@ function checkResidual(where: string, x: Tensor, skip: Tensor): void {
   }
 }
 
+/** Of the outputs of ONNX Runtime's kernels, which have none in double precision, only the norm and the sum are there. */
+const skipNode = ({ epsilon }: { epsilon: number }) => ({
+  domain: 'com.microsoft' as const,
+  attributes: { epsilon: { float: epsilon } },
+  outputs: [true, false, false, true],
+});
+
 const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefined], { epsilon: number }>({
   name: 'skipRmsNorm',
   infer: ([x, skip, scale, bias]) => {
@@ -37,10 +44,11 @@ const skipRmsNormRule = rule<readonly [Tensor, Tensor, Tensor, Tensor | undefine
     return [both, both, to.scale, bias && sumTo(both, bias)];
   },
   onnx: {
-    type: 'SkipSimplifiedLayerNormalization',
-    domain: 'com.microsoft',
-    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
-    outputs: [true, false, false, true],
+    write: (writer, values, { inputs: [x, skip, scale, bias], attributes }) => {
+      if (x.dtype !== 'float64') return writer.node('SkipSimplifiedLayerNormalization', values, skipNode(attributes));
+      const sum = bias ? add(add(x, skip), bias) : add(x, skip);
+      return [writer.value(rmsNorm(sum, scale, attributes)), writer.value(sum)];
+    },
   },
 });
 
@@ -56,10 +64,6 @@ export function skipRmsNorm(
   scale: Tensor,
   options: SkipNormOptions = {},
 ): { output: Tensor; sum: Tensor } {
-  if (x.dtype === 'float64') {
-    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
-    return { output: rmsNorm(sum, scale, options), sum };
-  }
   const [output, sum] = applyAll(skipRmsNormRule, [x, skip, scale, options.bias], { epsilon: options.epsilon ?? 1e-5 });
   return { output: output!, sum: sum! };
 }
@@ -80,10 +84,11 @@ const skipLayerNormRule = rule<
     return [both, both, to.scale, to.bias, bias && sumTo(both, bias)];
   },
   onnx: {
-    type: 'SkipLayerNormalization',
-    domain: 'com.microsoft',
-    attributes: ({ epsilon }) => ({ epsilon: { float: epsilon } }),
-    outputs: [true, false, false, true],
+    write: (writer, values, { inputs: [x, skip, scale, shift, bias], attributes }) => {
+      if (x.dtype !== 'float64') return writer.node('SkipLayerNormalization', values, skipNode(attributes));
+      const sum = bias ? add(add(x, skip), bias) : add(x, skip);
+      return [writer.value(layerNorm(sum, scale, shift, attributes)), writer.value(sum)];
+    },
   },
 });
 
@@ -95,10 +100,6 @@ export function skipLayerNorm(
   shift?: Tensor,
   options: SkipNormOptions = {},
 ): { output: Tensor; sum: Tensor } {
-  if (x.dtype === 'float64') {
-    const sum = options.bias ? add(add(x, skip), options.bias) : add(x, skip);
-    return { output: layerNorm(sum, scale, shift, options), sum };
-  }
   const [output, sum] = applyAll(skipLayerNormRule, [x, skip, scale, shift, options.bias], {
     epsilon: options.epsilon ?? 1e-5,
   });

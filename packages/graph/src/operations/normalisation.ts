@@ -76,9 +76,18 @@ const standardiseRule = rule<readonly [Tensor, Tensor], { epsilon: number }>({
     return [sub(throughStandardised({ normal: normal!, inverse: inverse! }, g!), falls), undefined];
   },
   onnx: {
-    type: 'LayerNormalization',
-    attributes: ({ epsilon }) => ({ axis: { int: -1 }, epsilon: { float: epsilon } }),
-    outputs: [true, false, true],
+    // One kernel in single precision.
+    write: (writer, values, { inputs: [x], attributes: { epsilon } }) => {
+      if (x.dtype === 'float32') {
+        return writer.node('LayerNormalization', values, {
+          attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
+          outputs: [true, false, true],
+        });
+      }
+      const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
+      const inverse = div(1, sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon)));
+      return [writer.value(mul(centred, inverse)), writer.value(inverse)];
+    },
   },
 });
 
@@ -88,15 +97,9 @@ interface Standardised {
   inverse: Tensor;
 }
 
-/** Both, in single precision by one kernel. */
 function standardised(x: Tensor, epsilon: number): Standardised {
-  if (x.dtype === 'float32') {
-    const [normal, inverse] = applyAll(standardiseRule, [x, full([x.shape.at(-1)!], 1, x.dtype)], { epsilon });
-    return { normal: normal!, inverse: inverse! };
-  }
-  const centred = sub(x, reduceMean(x, -1, { keepDims: true }));
-  const inverse = div(1, sqrt(add(reduceMean(mul(centred, centred), -1, { keepDims: true }), epsilon)));
-  return { normal: mul(centred, inverse), inverse };
+  const [normal, inverse] = applyAll(standardiseRule, [x, full([x.shape.at(-1)!], 1, x.dtype)], { epsilon });
+  return { normal: normal!, inverse: inverse! };
 }
 
 /** The gradient `g` of a standardised row, handed back to the row. */

@@ -2,6 +2,19 @@ import { expect } from 'vitest';
 import { cast, gradient, input, isFloat, mul, reduceSum, type Tensor } from '../index.ts';
 import { compile, type Feed, random } from './execute.ts';
 
+export interface GradientCheck {
+  shapes?: (number | string)[][];
+  tolerance?: number;
+  /** Half the distance of the two points whose difference is taken; default 1e-5. */
+  distance?: number;
+  /** Which inputs; default all that are floating-point. */
+  differentiate?: number[];
+}
+
+/** The inputs whose gradients are checked. */
+export const differentiated = (feeds: readonly Feed[], { differentiate }: GradientCheck): number[] =>
+  differentiate ?? [...feeds.keys()].filter((i) => isFloat(feeds[i]!.dtype));
+
 /**
  * Checks the gradients of a function of float64 inputs against central finite differences. The loss is the sum of the
  * result times fixed random weights, so that every element of the Jacobian counts. Names in `shapes` make dimensions
@@ -10,14 +23,14 @@ import { compile, type Feed, random } from './execute.ts';
 export async function checkGradients(
   f: (...inputs: Tensor[]) => Tensor,
   feeds: Feed[],
-  options: { shapes?: (number | string)[][]; tolerance?: number; differentiate?: number[] } = {},
+  options: GradientCheck = {},
 ): Promise<void> {
-  const { tolerance = 1e-7 } = options;
+  const { tolerance = 1e-7, distance = 1e-5 } = options;
   const inputs = feeds.map(({ dtype, shape }, i) => input(`x${i}`, dtype, options.shapes?.[i] ?? shape));
   const y = f(...inputs);
   const weights = input('weights', 'float64', y.shape);
   const loss = reduceSum(mul(cast(y, 'float64'), weights));
-  const chosen = options.differentiate ?? [...feeds.keys()].filter((i) => isFloat(feeds[i]!.dtype));
+  const chosen = differentiated(feeds, options);
   const gradients = gradient(
     loss,
     chosen.map((i) => inputs[i]!),
@@ -43,8 +56,7 @@ export async function checkGradients(
           data[element] = data[element]! + offset;
           return (await value.run({ ...fed, [`x${i}`]: { ...feed, data } })).loss!.data[0]!;
         };
-        const h = 1e-5;
-        const numeric = ((await at(h)) - (await at(-h))) / (2 * h);
+        const numeric = ((await at(distance)) - (await at(-distance))) / (2 * distance);
         const difference = Math.abs(numeric - own.data[element]!);
         expect(
           difference,

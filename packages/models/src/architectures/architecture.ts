@@ -79,3 +79,6 @@ export const shower =
   (tap: Tap | undefined) =>
   (name: string, tensor: Tensor): Tensor =>
     tap?.(name, tensor) ?? tensor;
+
+/** Whether a tap looks into attention; a fused kernel then computes beside itself what it does not show. */
+export const looksWithin = (tap: Tap | undefined): boolean => tap !== undefined && tap.withinAttention !== false;

@@ -1,7 +1,7 @@
 import { add, mul, reshape, split, type Tensor } from '@working-papers/graph';
 import type { Tap, WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
-import { shower } from './architecture.ts';
+import { looksWithin, shower } from './architecture.ts';
 import { type BartConfig, bartConfig, bartTypes } from './bart-config.ts';
 import { exchangedPositions } from './combinations.ts';
 import { crossAttention, crossLayers } from './cross-attention.ts';
@@ -39,7 +39,7 @@ const encode: Seq2SeqArchitecture['encode'] = (modelConfig, weights, { ids, posi
         value: show('attention.value', value),
         mask,
         tap: (part, tensor) => show(`attention.${part}`, tensor),
-        watched: tap !== undefined,
+        watched: looksWithin(tap),
       });
       const output = linear(weights, show('attention.heads', heads), `${name}.self_attn.out_proj`);
       return show('attention.output', output);
@@ -63,7 +63,7 @@ const decode: Seq2SeqArchitecture['decode'] = (modelConfig, weights, input) => {
   const stack = stackOf(config, weights, 'decoder', parts, input.tap);
   const attend = parts.attention ?? selfAttention;
   const attendAcross = parts.crossAttention ?? crossAttention;
-  const watched = input.tap !== undefined;
+  const watched = looksWithin(input.tap);
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
 

@@ -20,7 +20,14 @@ import {
 } from '@working-papers/graph';
 import type { ModelConfig } from '../formats/types.ts';
 import type { WeightSource } from '../types.ts';
-import { type Architecture, type ForwardOptions, type ForwardTensors, given, shower } from './architecture.ts';
+import {
+  type Architecture,
+  type ForwardOptions,
+  type ForwardTensors,
+  given,
+  looksWithin,
+  shower,
+} from './architecture.ts';
 import { type ClipTextConfig, clipTextConfig, clipTowers, clipVisionConfig } from './clip-config.ts';
 import { causalMask, paddingMask } from './masks.ts';
 import { embedPatches, type VisionConfig } from './patches.ts';
@@ -52,7 +59,12 @@ export function clip(
   const { text, vision } = clipTowers(config);
   if (!inputs.ids && !inputs.pixels) throw new ShapeError('A CLIP model needs token ids, pixels or both; got neither.');
   const show = shower(tap);
-  const within = (tower: string): ForwardOptions => ({ tap: tap && ((name, x) => tap(`${tower}.${name}`, x)), parts });
+  const within = (tower: string): ForwardOptions => ({
+    tap:
+      tap &&
+      Object.assign((name: string, x: Tensor) => tap(`${tower}.${name}`, x), { withinAttention: looksWithin(tap) }),
+    parts,
+  });
   const textEmbeds =
     inputs.ids && show('textEmbeds', unit(clipText(text!, weights, inputs, within('text')).textEmbeds!));
   const imageEmbeds =
@@ -101,7 +113,7 @@ export function clipText(
     mask: inputs.mask ? add(causal, paddingMask(inputs.mask)) : causal,
     parts: options.parts as Partial<PreNormParts> | undefined,
     tap,
-    watched: options.tap !== undefined,
+    watched: looksWithin(options.tap),
   });
   const hidden = tap('norm', normed);
   const pooled = tap('pooled', atEndOfText(hidden, ids, config));
@@ -140,7 +152,7 @@ export function clipVision(
     finalNorm: 'vision_model.post_layernorm',
     parts: options.parts as Partial<PreNormParts> | undefined,
     tap,
-    watched: options.tap !== undefined,
+    watched: looksWithin(options.tap),
   });
   const pooled = tap('pooled', gather(tap('norm', normed), 0, 1));
   if (!weights.has('visual_projection.weight')) return { hidden: stream, pooled };

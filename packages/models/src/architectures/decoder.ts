@@ -2,7 +2,7 @@ import { add, gather, reshape, slice, type Tensor } from '@working-papers/graph'
 import type { ModelConfig } from '../formats/types.ts';
 import type { Tap, WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
-import { type Architecture, given } from './architecture.ts';
+import { type Architecture, given, looksWithin } from './architecture.ts';
 import { headWidth } from './config-fields.ts';
 import { causalMask, paddingMask } from './masks.ts';
 import type { AttentionInput, DecoderConfig, DecoderParts, LayerSlots } from './parts.ts';
@@ -118,7 +118,7 @@ export function layerInput(
       : {}),
     ...(slots ? { slots: slots[layer]! } : {}),
     tap: show,
-    watched: tap !== undefined,
+    watched: looksWithin(tap),
   };
 }
 

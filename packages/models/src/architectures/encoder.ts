@@ -2,7 +2,7 @@ import { add, cast, cumSum, equal, expand, mul, multiHeadAttention, not, type Te
 import type { ModelConfig } from '../formats/types.ts';
 import type { Tap, WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
-import { type Architecture, given } from './architecture.ts';
+import { type Architecture, given, looksWithin } from './architecture.ts';
 import { attend, headsApart, headsOf, headsTogether } from './attention.ts';
 import { refuseOneDirection } from './combinations.ts';
 import { headWidth } from './config-fields.ts';
@@ -248,7 +248,7 @@ export function attentionOf(x: Tensor, { config, layer, weights, parts, names, i
     positionIds: input.positions,
     mask: input.mask,
     tap: (part, tensor) => show(`${block}.${part}`, tensor),
-    watched: input.tap !== undefined,
+    watched: looksWithin(input.tap),
   });
   return show(`${block}.output`, biased(weights, show(`${block}.heads`, heads), names.attentionOutput));
 }

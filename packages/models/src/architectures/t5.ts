@@ -2,7 +2,7 @@ import { add, mul, split, type Tensor } from '@working-papers/graph';
 import type { ModelConfig } from '../formats/types.ts';
 import type { Tap, WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
-import { given, shower } from './architecture.ts';
+import { given, looksWithin, shower } from './architecture.ts';
 import { exchangedPositions } from './combinations.ts';
 import { crossAttention, crossLayers } from './cross-attention.ts';
 import { layerInput, wanted } from './decoder.ts';
@@ -44,7 +44,7 @@ const encode: Seq2SeqArchitecture['encode'] = (modelConfig, weights, { ids, posi
       positionIds: positions,
       mask,
       tap: (part, tensor) => show(`attention.${part}`, tensor),
-      watched: tap !== undefined,
+      watched: looksWithin(tap),
     });
     const attention = weights.linear(show('attention.heads', heads), `${name}.layer.0.SelfAttention.o.weight`);
     stream = show('middle', add(stream, show('attention.output', attention)));
@@ -67,7 +67,7 @@ const decode: Seq2SeqArchitecture['decode'] = (modelConfig, weights, input) => {
   const stack = stackOf(config, weights, 'decoder', parts, input.tap);
   const attend = parts.attention ?? selfAttention;
   const attendAcross = parts.crossAttention ?? crossAttention;
-  const watched = input.tap !== undefined;
+  const watched = looksWithin(input.tap);
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
 

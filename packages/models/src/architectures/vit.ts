@@ -2,7 +2,7 @@ import { gather, type Tensor } from '@working-papers/graph';
 import type { ModelConfig } from '../formats/types.ts';
 import type { WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
-import { type Architecture, type ForwardOptions, given, shower } from './architecture.ts';
+import { type Architecture, type ForwardOptions, given, looksWithin, shower } from './architecture.ts';
 import { embedPatches, type VisionConfig, visionConfig } from './patches.ts';
 import { type PreNormNames, type PreNormParts, preNormBlocks } from './pre-norm.ts';
 
@@ -47,7 +47,7 @@ export function vit(
     finalNorm: `${prefix}layernorm`,
     parts: options.parts as Partial<PreNormParts> | undefined,
     tap,
-    watched: options.tap !== undefined,
+    watched: looksWithin(options.tap),
   });
   const hidden = tap('norm', normed);
   const first = gather(hidden, 0, 1); // [images, hidden]

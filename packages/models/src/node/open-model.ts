@@ -86,6 +86,7 @@ export async function openModel(reference: string, options: OpenModelOptions = {
       sha256: hashOf(checkpoint),
       config,
       tokenizer: tokenizer ? createTokenizer(tokenizer) : missingTokenizer(found.reference, config),
+      tokenizerFiles: tokenizer,
       weights,
       parameterBytes: 0,
       parameters: parametersOf(checkpoint),

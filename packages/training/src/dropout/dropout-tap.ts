@@ -1,4 +1,4 @@
-import { dropout } from '@working-papers/graph';
+import { dropout, type Tensor } from '@working-papers/graph';
 import type { Tap } from '@working-papers/models';
 import type { StepRandom } from '../step/step-random.ts';
 
@@ -9,9 +9,15 @@ import type { StepRandom } from '../step/step-random.ts';
  */
 export type DropoutRates = Readonly<Record<string, number>>;
 
+/** Activations that exist only where attention computes in plain operations. */
+const withinAttention = ['scores', 'logSumExp', 'probabilities'].flatMap((name) => [
+  `attention.${name}`,
+  `crossAttention.${name}`,
+]);
+
 /**
  * A tap that drops elements of a model's activations, with a key of `random` for each. A graph built without it, for evaluation, drops
- * nothing. `change` changes an activation first.
+ * nothing. Where probabilities are dropped, attention computes in plain operations.
  *
  * @example
  * const random = new StepRandom(seed);
@@ -19,12 +25,14 @@ export type DropoutRates = Readonly<Record<string, number>>;
  * const { logits } = architecture.forward(config, weights, { ids }, { tap, parts: { attention: denseAttention } });
  * TrainingStep.compile(runtime, { loss, parameters, optimiser, random }, options);
  */
-export function dropoutTap(random: StepRandom, rates: DropoutRates, change?: Tap): Tap {
-  return (name, tensor) => {
-    const shown = change?.(name, tensor) ?? tensor;
+export function dropoutTap(random: StepRandom, rates: DropoutRates): Tap {
+  const drop = (name: string, tensor: Tensor) => {
     const rate = rateAt(rates, name);
-    return rate === 0 ? shown : dropout(shown, rate, random.key(`dropout ${name}`));
+    return rate === 0 ? undefined : dropout(tensor, rate, random.key(`dropout ${name}`));
   };
+  return Object.assign(drop, {
+    withinAttention: withinAttention.some((name) => rateAt(rates, `blocks.0.${name}`) > 0),
+  });
 }
 
 /** The rate of the activation of this name. */

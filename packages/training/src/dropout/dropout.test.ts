@@ -91,7 +91,7 @@ describe('dropout in a step', () => {
   function newStep({ seed = 3, recompute = false, train = true } = {}): Promise<TrainingStep> {
     const weights = trainableWeights(weightSource(tensors, 'fp32'));
     const random = new StepRandom(seed);
-    const { tap, activations } = collectActivations(train ? dropoutTap(random, dropoutRates(config)) : undefined);
+    const { tap, activations } = collectActivations(train ? { change: dropoutTap(random, dropoutRates(config)) } : {});
     const forward = { tap, parts: { attention: denseAttention } };
     const { logits } = architectureOf(config).forward(config, weights, { ids }, forward);
     const loss = crossEntropy(slice(logits!, 1, 0, -1), slice(ids, 1, 1));

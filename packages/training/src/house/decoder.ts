@@ -1,12 +1,12 @@
 /** What the recipes of small decoders share: a curriculum of length and task, the training over it, and how a decoder is looked at. */
-import { argMax, input, slice, type Tensor } from '@working-papers/graph';
+import { argMax, input, type Segment, slice, type Tensor } from '@working-papers/graph';
 import {
   architectureOf,
+  denseAttention,
   heldTensor,
   llamaShapes,
   type ModelConfig,
   seededUniform,
-  trainingAttention,
   type WeightSource,
   type WeightTensor,
   weightSource,
@@ -19,6 +19,7 @@ import { clipByGlobalNorm } from '../optimisers/clipping.ts';
 import * as schedules from '../optimisers/schedules.ts';
 import { chain, type Transformation } from '../optimisers/transformation.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
+import { attentionSegments, collectActivations } from '../step/segments.ts';
 import { TrainingStep } from '../step/training-step.ts';
 import { trainableWeights } from '../weights/trainable-weights.ts';
 import { answersRight, type Material, passkeyText, type WeightedText } from './recall-tasks.ts';
@@ -120,18 +121,24 @@ function batchOfTexts(texts: readonly WeightedText[]): StepInputs {
   return { ids: { dtype: 'int64', shape, data: ids }, weights: { dtype: 'float32', shape, data: weights } };
 }
 
-/** The model over a batch: the loss by the weights of the tokens, and the likeliest next tokens `[rows, length]`. */
-export function decoderGraph(config: ModelConfig, weights: WeightSource): { loss: Tensor; next: Tensor } {
+interface DecoderGraph {
+  /** By the weights of the tokens. */
+  loss: Tensor;
+  /** The likeliest next tokens, `[rows, length]`. */
+  next: Tensor;
+  /** Its attentions, to be computed again. */
+  attentions(): Segment[];
+}
+
+/** The model over a batch. */
+function decoderGraph(config: ModelConfig, weights: WeightSource): DecoderGraph {
   const ids = input('ids', 'int64', ['rows', 'length']);
-  const { logits } = architectureOf(config).forward(
-    config,
-    weights,
-    { ids },
-    { parts: { attention: trainingAttention() } },
-  );
+  const { tap, activations } = collectActivations();
+  const forward = architectureOf(config).forward;
+  const { logits } = forward(config, weights, { ids }, { tap, parts: { attention: denseAttention } });
   const counts = slice(input('weights', 'float32', ['rows', 'length']), 1, 1);
   const loss = crossEntropy(slice(logits!, 1, 0, -1), slice(ids, 1, 1), { weights: counts });
-  return { loss, next: argMax(logits!, -1) };
+  return { loss, next: argMax(logits!, -1), attentions: () => attentionSegments(activations) };
 }
 
 const trainable = (config: ModelConfig, values: ReadonlyMap<string, Float32Array>) =>
@@ -163,10 +170,15 @@ export async function trainDecoder(
   for (const { until } of phases) {
     if (until <= (state?.done ?? 0)) continue;
     const weights = trainable(config, values);
-    const { loss } = decoderGraph(config, weights);
+    const { loss, attentions } = decoderGraph(config, weights);
     const step = await TrainingStep.compile(
       runtime,
-      { loss, parameters: weights.parameters, optimiser: decoderOptimiser(rate, steps) },
+      {
+        loss,
+        parameters: weights.parameters,
+        optimiser: decoderOptimiser(rate, steps),
+        recompute: attentions(),
+      },
       { initial: ({ name }) => values.get(name)! },
     );
     try {
@@ -216,7 +228,8 @@ export async function lookAtDecoder(
     [...llamaShapes(config)].map(([name, shape]) => [name, new Float32Array(shape.reduce((a, b) => a * b, 1))]),
   );
   const weights = trainable(config, empty);
-  const program = await runtime.compile(decoderGraph(config, weights), { memoryPatterns: false });
+  const { loss, next } = decoderGraph(config, weights);
+  const program = await runtime.compile({ loss, next }, { memoryPatterns: false });
   async function* pieces(texts: readonly WeightedText[]) {
     const weightOf = weightsOf();
     const kept = Object.fromEntries(

@@ -1,5 +1,5 @@
 /** What training needs of the machine: data sets and adapters in files, and its own state in one. */
 export * from './adapters/index.ts';
-export { type Beside, loadCheckpoint, saveCheckpoint } from './checkpoint-file.ts';
+export { loadCheckpoint, saveCheckpoint } from './checkpoint-file.ts';
 export * from './data/index.ts';
 export * from './tasks/index.ts';

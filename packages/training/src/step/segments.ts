@@ -5,24 +5,32 @@ import type { Tap } from '@working-papers/models';
 /** The activations that a graph was built with, by name. */
 export type Activations = ReadonlyMap<string, Tensor>;
 
+export interface CollectOptions {
+  /** Changes activations first: dropout, say. */
+  change?: Tap;
+  /** Whether scores and probabilities shall be among them, for which attention computes in plain operations; default as `change` has it, or not. */
+  withinAttention?: boolean;
+}
+
 /**
  * A tap that writes down every activation, as `change` leaves it.
  *
  * @example
  * const { tap, activations } = collectActivations();
- * const { logits } = architecture.forward(config, weights, { ids }, { tap, parts: { attention: denseAttention } });
+ * const { logits } = architecture.forward(config, weights, { ids }, { tap, parts: { attention: trainingAttention() } });
  * TrainingStep.compile(runtime, { loss, parameters, optimiser, recompute: blockSegments(activations) }, options);
  */
-export function collectActivations(change?: Tap): { tap: Tap; activations: Activations } {
+export function collectActivations({
+  change,
+  withinAttention = change !== undefined && change.withinAttention !== false,
+}: CollectOptions = {}): { tap: Tap; activations: Activations } {
   const activations = new Map<string, Tensor>();
-  return {
-    activations,
-    tap(name, tensor) {
-      const shown = change?.(name, tensor) ?? tensor;
-      activations.set(name, shown);
-      return shown;
-    },
+  const see = (name: string, tensor: Tensor) => {
+    const shown = change?.(name, tensor) ?? tensor;
+    activations.set(name, shown);
+    return shown;
   };
+  return { activations, tap: Object.assign(see, { withinAttention }) };
 }
 
 export interface SegmentOptions {

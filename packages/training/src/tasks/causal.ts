@@ -91,6 +91,7 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     kind: 'causal',
     model,
     rows: layout.rows,
+    ...(running ? {} : { batch }),
     notes: [],
     labelled,
     graph(weights) {

@@ -6,8 +6,8 @@ import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, describe, expect, test } from 'vitest';
 import { fineTune } from '../node/tasks/fine-tune.ts';
 import { openForTraining } from '../node/tasks/open-for-training.ts';
+import { smallBert, smallLlama, topicRows } from '../testing/small-models.ts';
 import { classificationTask } from './classification.ts';
-import { smallBert, smallLlama, topicRows } from './testing/tiny-models.ts';
 import { type TaskEvent, Training } from './training.ts';
 
 const runtime = createRuntime();

@@ -58,6 +58,7 @@ export async function classificationTask(
     model: headed,
     labels: names,
     rows: layout.rows,
+    batch: layout.batch,
     notes: [],
     labelled,
     graph: (weights) => gradeLabelled(labelled(weights, headed.config)),

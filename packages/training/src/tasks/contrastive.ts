@@ -96,6 +96,7 @@ export async function contrastiveTask(
     kind: 'contrastive',
     model: { ...model, pooling },
     rows: layout.rows,
+    batch: layout.batch,
     notes: [],
     graph(weights) {
       const { hidden } = forward(weights, model.config);

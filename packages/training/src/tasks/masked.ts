@@ -75,6 +75,7 @@ export async function maskedTask(model: TrainableModel, data: TaskData, options:
     kind: 'masked',
     model: headed,
     rows: layout.rows,
+    batch: layout.batch,
     notes: [],
     labelled,
     graph: (weights) => gradeLabelled(labelled(weights, headed.config)),

@@ -7,10 +7,10 @@ import { afterAll, expect, test } from 'vitest';
 import { listed } from '../data/stages.ts';
 import { collected } from '../data/stream.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
+import { smallBert } from '../testing/small-models.ts';
 import { classificationTask } from './classification.ts';
 import { distillationTask } from './distillation.ts';
 import type { Task } from './task.ts';
-import { smallBert } from './testing/tiny-models.ts';
 import type { TrainableModel } from './trainable-model.ts';
 import { type TaskEvent, Training } from './training.ts';
 

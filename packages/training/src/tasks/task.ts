@@ -47,8 +47,10 @@ export interface Task {
   tokensOf(batch: StepInputs): number;
   /** Names of the classes, where there are some. */
   readonly labels?: readonly string[] | undefined;
-  /** Rows to learn from, where they are counted. */
-  readonly rows?: number | undefined;
+  /** Rows to learn from. */
+  readonly rows: number;
+  /** Rows a step; undefined where texts are laid end to end. */
+  readonly batch?: number | undefined;
   /** Sentences that a user should know. */
   readonly notes: readonly string[];
 }

@@ -9,6 +9,7 @@ import { afterAll, expect, test } from 'vitest';
 import { collected } from '../data/stream.ts';
 import { fineTune } from '../node/tasks/fine-tune.ts';
 import { openForTraining } from '../node/tasks/open-for-training.ts';
+import { circleRows, nameRows, pairRows, smallBert, smallLlama, topicRows } from '../testing/small-models.ts';
 import { causalTask } from './causal.ts';
 import { classificationTask } from './classification.ts';
 import { contrastiveTask } from './contrastive.ts';
@@ -16,7 +17,6 @@ import { distillationTask } from './distillation.ts';
 import { maskedTask } from './masked.ts';
 import type { TrainingSettings } from './settings.ts';
 import type { Task } from './task.ts';
-import { circleRows, nameRows, pairRows, smallBert, smallLlama, topicRows } from './testing/tiny-models.ts';
 import { tokenTask } from './token.ts';
 import { type TaskEvent, Training } from './training.ts';
 

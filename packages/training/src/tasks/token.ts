@@ -60,6 +60,7 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
     model: headed,
     labels: names,
     rows: layout.rows,
+    batch: layout.batch,
     notes: [],
     labelled,
     graph: (weights) => gradeLabelled(labelled(weights, headed.config)),

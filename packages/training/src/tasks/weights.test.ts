@@ -10,10 +10,10 @@ import { openAdaptedModel } from '../node/adapters/open-adapted-model.ts';
 import { fineTune } from '../node/tasks/fine-tune.ts';
 import { newModelFrom } from '../node/tasks/new-model-from.ts';
 import { openForTraining } from '../node/tasks/open-for-training.ts';
+import { circleRows, smallBert, smallLlama, topicRows } from '../testing/small-models.ts';
 import { causalTask } from './causal.ts';
 import { classificationTask } from './classification.ts';
 import { newModel } from './new-model.ts';
-import { circleRows, smallBert, smallLlama, topicRows } from './testing/tiny-models.ts';
 import type { TrainableModel } from './trainable-model.ts';
 import { Training } from './training.ts';
 

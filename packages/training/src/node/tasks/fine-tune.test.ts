@@ -9,8 +9,8 @@ import { causalTask } from '../../tasks/causal.ts';
 import { classificationTask } from '../../tasks/classification.ts';
 import { maskedTask } from '../../tasks/masked.ts';
 import type { Task } from '../../tasks/task.ts';
-import { circleRows, smallBert, smallLlama, topicRows } from '../../tasks/testing/tiny-models.ts';
 import type { TaskEvent } from '../../tasks/training.ts';
+import { circleRows, smallBert, smallLlama, topicRows } from '../../testing/small-models.ts';
 import { type FineTuneOptions, fineTune } from './fine-tune.ts';
 import { readLog } from './training-log.ts';
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isBlockType, type SavedType } from '@working-papers/models';
+import { elementCount, isBlockType, type SavedType } from '@working-papers/models';
 import { saveHuggingFace, writeWhole } from '@working-papers/models/node';
 import type { Runtime } from '@working-papers/runtime';
 import { createRuntime } from '@working-papers/runtime/node';
@@ -27,8 +27,8 @@ export interface FineTuneOptions extends TrainingSettings {
   /** Default: one made for this training. */
   runtime?: Runtime | undefined;
   onEvent?(event: TaskEvent): void;
-  /** Told before the first step. */
-  onStart?(settings: SettledTraining, from: number): void;
+  /** Told before the first step: the settings, the steps that were done before, and how many numbers are trained. */
+  onStart?(settings: SettledTraining, from: number, weights: number): void;
   /** Ends the training after the step that is under way, with a checkpoint; `fineTune` then rejects with its reason. */
   signal?: AbortSignal | undefined;
 }
@@ -66,18 +66,20 @@ export async function fineTune(task: Task, options: FineTuneOptions): Promise<Fi
   const { resume = false, dtype = 'fp32', origin, onEvent, onStart, signal, ...settings } = options;
   const out = resolve(options.out);
   const at = places(out);
-  await prepare(out, resume);
+  await checkFolder(out, resume);
   const runtime = options.runtime ?? createRuntime(settings.threads === undefined ? {} : { threads: settings.threads });
   let training: Training | undefined;
   try {
     training = await Training.compile(runtime, task, settings, { signal });
     const { step } = training;
+    await prepareFolder(out);
     await keepState(at.state, training, origin, resume);
     const from = existsSync(at.checkpoint('last'))
       ? ((await loadCheckpoint(at.checkpoint('last'), step)) as unknown as LoopPosition)
       : undefined;
     const log = await TrainingLog.after(at.log, step.done);
-    onStart?.(training.settings, step.done);
+    const weights = step.parameters.reduce((sum, { name, shape }) => sum + elementCount(shape, name), 0);
+    onStart?.(training.settings, step.done, weights);
     const end = await training.run({
       from,
       signal,
@@ -96,7 +98,7 @@ export async function fineTune(task: Task, options: FineTuneOptions): Promise<Fi
     const notes = [...task.notes];
     if (adapter && [...task.model.tensors.values()].some(({ type }) => isBlockType(type)))
       notes.push(
-        `The adapter is saved alone (${at.adapter}): the weights of ${task.model.reference} are quantised, and merged ones would be rounded again.`,
+        `The adapter is saved alone (${at.adapter}): the weights of ${task.model.reference} are quantised, and merged ones would be rounded again. Begin with floats (dequantise) to have it merged.`,
       );
     else await saveHuggingFace(training.model(), out, { dtype, overwrite: true });
     await writeWhole(at.plot, jsonPieces(lossPlot(readLog(at.log))));
@@ -107,14 +109,13 @@ export async function fineTune(task: Task, options: FineTuneOptions): Promise<Fi
   }
 }
 
-/** Makes the folder; a sentence where something is in it that would be written over. */
-async function prepare(out: string, resume: boolean): Promise<void> {
-  const at = places(out);
+/** A sentence where something is in the folder that would be written over, or nothing to go on with. */
+async function checkFolder(out: string, resume: boolean): Promise<void> {
   const there = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw new Error(`${out} is no folder to train in (${error.code}). Give another place.`, { cause: error });
   });
-  const begun = existsSync(at.state);
+  const begun = existsSync(places(out).state);
   if (resume && !begun)
     throw new Error(
       `There is no training in ${out} to go on with. Give the folder of one that was ended before its time.`,
@@ -122,9 +123,13 @@ async function prepare(out: string, resume: boolean): Promise<void> {
   if (!resume && begun)
     throw new Error(`${out} holds a training already. Go on with it (resume), or give another place.`);
   if (!resume && there.length > 0) throw new Error(`${out} is there already and not empty. Give another place.`);
-  await mkdir(at.checkpoints, { recursive: true });
-  // What a killed process was writing.
-  for (const folder of [out, at.checkpoints])
+}
+
+/** Makes the folder, and takes away what a killed process was writing. */
+async function prepareFolder(out: string): Promise<void> {
+  const { checkpoints } = places(out);
+  await mkdir(checkpoints, { recursive: true });
+  for (const folder of [out, checkpoints])
     for (const name of await readdir(folder))
       if (name.endsWith('.part')) await rm(join(folder, name), { recursive: true, force: true });
 }

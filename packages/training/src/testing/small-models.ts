@@ -1,7 +1,7 @@
 /** Small models with random weights, a tokenizer of words, and rows that a small model can learn. */
 import { seededUniform } from '@working-papers/models';
 import { randomBert, randomLlama, tinyBert, tinyLlama } from '@working-papers/models/testing';
-import type { TrainableModel } from '../trainable-model.ts';
+import type { TrainableModel } from '../tasks/trainable-model.ts';
 
 const specials = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'] as const;
 

@@ -1,0 +1,91 @@
+/** What `papers run minilm` takes: nearly all of it is the student's steps and the teacher's passes before them. */
+import type { Estimate, EstimateFacts, ModelSize } from '../../contract.ts';
+import { linesOf, openSeconds, startBytes, startSeconds, tokensOf, weightBytes } from '../../speed.ts';
+import type { MinilmParameters } from './parameters.ts';
+
+/** Operations a second and core of a whole step, what lies between its products included: these are larger than those of a decoder. */
+const stepFlopsPerCore = 70e9;
+/** Bytes a second at which Adam goes through weights, and bytes that it reads and writes of each. */
+const bandwidth = 12e9;
+const adamBytes = 40;
+/** Looks at held-out text, and sequences of each. */
+const looks = { count: 13, sequences: 128 };
+/** Seconds to compile a step, and numbers drawn a second for weights. */
+const compileSeconds = 2;
+const drawSeconds = 4e-8;
+/** Seconds of heads, times, files and what else comes at the end, and bytes a second that files are written at. */
+const endSeconds = 2;
+const filePace = 200e6;
+
+interface Shape {
+  layers: number;
+  hidden: number;
+}
+
+export function estimate(parameters: MinilmParameters, facts: EstimateFacts): Estimate {
+  const teacher = facts.models.teacher!;
+  const { layers, hidden, batch, seq, steps } = parameters;
+  const student = { layers, hidden };
+  const length = sequenceLength(parameters, facts);
+  const between = assistantOf(parameters, teacher);
+  const trained = between ? [between, student] : [student];
+  const speed = stepFlopsPerCore * facts.machine.cores;
+  const tokens = batch * length;
+  let seconds = startSeconds + openSeconds(teacher);
+  let from: Shape = { layers: teacher.layers, hidden: teacher.hidden };
+  for (const shape of trained) {
+    const all = countOf(shape, teacher);
+    const ahead = perToken(from, length) * shareBelowLast(from.layers);
+    const learning = perToken(shape, length) * shareBelowLast(shape.layers);
+    const step = (tokens * (ahead + 3 * learning)) / speed + (adamBytes * all) / bandwidth;
+    const looking = (looks.count * looks.sequences * length * (ahead + learning)) / speed;
+    seconds += compileSeconds + drawSeconds * all + steps * step + looking;
+    from = shape;
+  }
+  const all = countOf(student, teacher);
+  seconds += endSeconds + ((parameters.onnx ? 8 : 4) * all) / filePace;
+  if (parameters.finetune !== undefined) {
+    const { lines, scale } = linesOf(facts.inputs.finetune);
+    const read = 0.8 * lines.length * scale * parameters.epochs;
+    for (const shape of [{ layers: teacher.layers, hidden: teacher.hidden }, student, student]) {
+      const adam = ((read / batch) * adamBytes * countOf(shape, teacher)) / bandwidth;
+      seconds += compileSeconds + (3 * read * length * perToken(shape, length)) / speed + adam;
+    }
+  }
+  const largest = Math.max(...trained.map((shape) => countOf(shape, teacher)));
+  // Weights with moments and gradients, the beginning and the end in memory; what is saved of a batch's activations.
+  const state = 32 * largest;
+  const saved = Math.max(...trained.map((shape) => tokens * shape.layers * (80 * shape.hidden + 60 * length)));
+  const tuned = parameters.finetune === undefined ? 0 : 32 * teacher.parameters;
+  return {
+    seconds,
+    bytes: startBytes + weightBytes(teacher) + Math.max(state, tuned) + saved,
+    basis: `the teacher's pass up to the imitated attention and three times as much of the student for each of ${(steps * batch).toLocaleString('en')} sequences of about ${Math.round(length)} tokens (at most ${seq}), at ${stepFlopsPerCore / 1e9} GFLOP/s on each of ${facts.machine.cores} cores`,
+  };
+}
+
+/** Operations of a token through all layers: products and attention. */
+const perToken = ({ layers, hidden }: Shape, length: number): number =>
+  2 * layers * (12 * hidden ** 2 + 2 * length * hidden);
+
+/** Of the last layer only queries, keys, values and their products are computed. */
+const shareBelowLast = (layers: number): number => (layers - 0.7) / layers;
+
+const countOf = ({ layers, hidden }: Shape, teacher: ModelSize): number =>
+  layers * 12 * hidden ** 2 + (teacher.vocabulary + 512) * hidden;
+
+function assistantOf({ assistant, layers, hidden }: MinilmParameters, teacher: ModelSize): Shape | undefined {
+  if (assistant === 'none') return undefined;
+  const [, depth, width] = /^(\d+)x(\d+)$/.exec(assistant) ?? [];
+  if (depth && width) return { layers: Number(depth), hidden: Number(width) };
+  return layers <= teacher.layers / 2 && hidden <= teacher.hidden / 2 ? { layers: teacher.layers, hidden } : undefined;
+}
+
+/** Tokens of a sequence, about: a line is cut in stretches of `seq`. */
+function sequenceLength({ seq }: MinilmParameters, facts: EstimateFacts): number {
+  const { lines } = linesOf(facts.inputs.corpus);
+  if (lines.length === 0) return seq;
+  const counts = lines.map(tokensOf);
+  const pieces = counts.reduce((sum, count) => sum + Math.max(1, Math.ceil(count / seq)), 0);
+  return Math.min(seq, Math.max(8, counts.reduce((sum, count) => sum + count + 2, 0) / pieces));
+}
