@@ -4,6 +4,7 @@ import {
   cast,
   constant,
   customGradient,
+  externalGradient,
   full,
   gradient,
   groupQueryAttention,
@@ -16,16 +17,17 @@ import {
   reduceSum,
   round,
   stopGradient,
+  straightThrough,
   type Tensor,
 } from './index.ts';
 import { evaluate, execute, type Feed, randomFeed } from './testing/execute.ts';
 
-const x = (shape: number[], seed = 1, scale = 1): Feed => randomFeed(shape, seed, 'float64', scale);
+const fed = (shape: number[], seed = 1, scale = 1): Feed => randomFeed(shape, seed, 'float64', scale);
 describe('gradient', () => {
   it('gives zeros for a tensor the loss does not depend on', async () => {
     const [a, b] = [input('a', 'float64', ['n']), input('b', 'float64', ['m'])];
     const [da, db] = gradient(reduceSum(mul(a, a)), [a, b]);
-    const feeds = { a: x([2]), b: x([3]) };
+    const feeds = { a: fed([2]), b: fed([3]) };
     const result = await execute({ da: da!, db: db! }, feeds);
     expect(result.db!.data).toEqual([0, 0, 0]);
     expect(result.da!.data).toEqual(Array.from(feeds.a.data, (value) => 2 * value));
@@ -98,6 +100,33 @@ describe('gradient', () => {
     expect(result.rounded!.data).toEqual([0, 2, 2, -0]);
     expect(result.none!.data).toEqual([0, 0, 0, 0]);
     expect(result.through!.data).toEqual([1, 2, 3, 4]);
+  });
+
+  it('passes straight through what the forward pass alone does', async () => {
+    const [w, x] = [input('w', 'float64', [3, 4]), input('x', 'float64', [2, 3])];
+    const quantised = (tensor: Tensor) => mul(round(mul(tensor, 4)), 0.25);
+    const lossOf = (weights: Tensor) => reduceSum(pow(matmul(x, weights), 2));
+    const [through] = gradient(lossOf(straightThrough(w, quantised)), [w]);
+    // The slope of the loss where the quantised weights are.
+    const [there] = gradient(lossOf(w), [w]);
+    const feeds = { w: fed([3, 4], 1), x: fed([2, 3], 2) };
+    const { grid } = await execute({ grid: quantised(w) }, { w: feeds.w });
+    const at = { ...feeds, w: { ...feeds.w, data: grid!.data } };
+    expect(grid!.data).not.toEqual(feeds.w.data);
+    expect(await evaluate(through!, feeds)).toEqual(await evaluate(there!, at));
+  });
+
+  it('takes a gradient that was computed elsewhere', async () => {
+    const [a, g] = [input('a', 'float64', [2, 2]), input('g', 'float64', [2, 2])];
+    const y = mul(a, a);
+    const [da, dg] = gradient(externalGradient(y, g), [a, g]);
+    const feeds = { a: fed([2, 2], 1), g: fed([2, 2], 2) };
+    const found = await execute({ da: da!, dg: dg! }, feeds);
+    expect(found.da!.data).toEqual(Array.from(feeds.a.data, (value, i) => 2 * value * feeds.g.data[i]!));
+    expect(found.dg!.data).toEqual([0, 0, 0, 0]);
+    expect(() => externalGradient(y, input('h', 'float64', [2]))).toThrow(
+      'externalGradient: float64 [2] is no gradient of float64 [2, 2].',
+    );
   });
 
   it('takes a custom gradient for several inputs and checks its shapes', () => {

@@ -38,7 +38,7 @@ export {
   or,
   where,
 } from './operations/comparison.ts';
-export { customGradient, stopGradient } from './operations/custom.ts';
+export { customGradient, externalGradient, stopGradient, straightThrough } from './operations/custom.ts';
 export { dropout } from './operations/dropout.ts';
 export { add, clip, div, max, min, mod, mul, pow, sub } from './operations/elementwise.ts';
 export { expand, expandLike, full, onesLike, zerosLike } from './operations/expand.ts';

@@ -45,6 +45,7 @@ export { isSelected, type Parameter, type Selection, type Updates } from './para
 export { permutation, type RandomKey, randomBits, randomKey, uniformAt } from './random.ts';
 export type { StepInputs } from './step/batch-calls.ts';
 export { type Beside, checkpointBytes, restoreCheckpointBytes } from './step/checkpoint.ts';
+export { detachTap } from './step/detach-tap.ts';
 export { nextName, type State, StepScope, type StepScopeOptions } from './step/scope.ts';
 export {
   type Activations,

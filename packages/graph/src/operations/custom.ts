@@ -1,5 +1,7 @@
 import { sameShape } from '../dimensions.ts';
 import { apply, describe, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { mul } from './elementwise.ts';
+import { reduceSum } from './reduction.ts';
 
 const stopRule = rule<readonly [Tensor]>({
   name: 'stopGradient',
@@ -60,6 +62,24 @@ export function customGradient(
       return isList(gradients) ? gradients : [gradients as Tensor | undefined];
     },
   });
+}
+
+/**
+ * `forward(x)`, of the shape of `x`, whose gradient passes as if nothing had been done (straight-through estimator, arXiv 1308.3432): rounding
+ * and masking in the forward pass alone.
+ */
+export const straightThrough = (x: Tensor, forward: (x: Tensor) => Tensor): Tensor =>
+  customGradient(x, forward, (gradient) => gradient);
+
+/**
+ * A scalar whose gradient with respect to `y` is `gradient`, whatever computed it: a loss in TypeScript, another process. One run gives `y`,
+ * and the next, with this as the loss and the gradient as an input, the gradients of what `y` came from. Its value says nothing.
+ */
+export function externalGradient(y: Tensor, gradient: Tensor): Tensor {
+  if (y.dtype !== gradient.dtype || !sameShape(y.shape, gradient.shape)) {
+    throw new ShapeError(`externalGradient: ${describe(gradient)} is no gradient of ${describe(y)}.`);
+  }
+  return reduceSum(mul(y, stopGradient(gradient)));
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
