@@ -63,14 +63,16 @@ const places = (out: string) => ({
  * Rejects with a sentence where the folder is in use, the settings are not those that a resumed training had, or the loss stops being a number.
  */
 export async function fineTune(task: Task, options: FineTuneOptions): Promise<FineTuned> {
-  const { resume = false, dtype = 'fp32', origin, onEvent, onStart, signal, ...settings } = options;
+  const { resume = false, dtype = 'fp32', origin, onEvent, onStart, signal, threads, ...settings } = options;
   const out = resolve(options.out);
   const at = places(out);
   await checkFolder(out, resume);
-  const runtime = options.runtime ?? createRuntime(settings.threads === undefined ? {} : { threads: settings.threads });
+  const runtime = options.runtime ?? createRuntime(threads === undefined ? {} : { threads });
   let training: Training | undefined;
   try {
-    training = await Training.compile(runtime, task, settings, { signal });
+    // A runtime of our own has the threads for all programs.
+    const own = options.runtime && threads !== undefined ? { ...settings, threads } : settings;
+    training = await Training.compile(runtime, task, own, { signal });
     const { step } = training;
     await prepareFolder(out);
     await keepState(at.state, training, origin, resume);
