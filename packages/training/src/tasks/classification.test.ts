@@ -70,11 +70,18 @@ test('a model that classifies already keeps its head for labels that it knows, a
   expect(again.model.fresh).toBeUndefined();
   const first = (await (await Training.compile(runtime, again, { steps: 1 })).step.run((await next(again))!)).loss;
   expect(first).toBeLessThan(0.3);
+  const numbers = data.map(({ text, label }) => ({ text, label: again.labels!.indexOf(label) }));
+  expect((await classificationTask(own, numbers)).model.fresh).toBeUndefined();
   const other = await classificationTask(
     own,
+    data.map(({ text, label }) => ({ text, label: label === 'red' ? 'warm' : 'cold' })),
+  );
+  expect(other.labels).toEqual(['cold', 'warm']);
+  const byNumber = await classificationTask(
+    smallBert(),
     data.map(({ text, label }) => ({ text, label: label === 'red' ? 1 : 0 })),
   );
-  expect(other.labels).toEqual(['LABEL_0', 'LABEL_1']);
+  expect(byNumber.labels).toEqual(['LABEL_0', 'LABEL_1']);
   expect([...other.model.fresh!].sort()).toEqual(['classifier.bias', 'classifier.weight']);
 });
 

@@ -33,7 +33,7 @@ export async function classificationTask(
   const { text = 'text', pair, label = 'label', seed = 0 } = options;
   encoderFor(model, 'classifies texts');
   const parts = partsOf(data, options);
-  const { names, numberOf } = await classesFor(model, options.labels, () => {
+  const { names, numberOf } = await classesFor(model, 'sequence-classification', options.labels, () => {
     if (label !== null) return classesOf(parts.training, valuesOfField(label));
     throw new Error('Texts without a label need the names of the labels that there are (labels).');
   });

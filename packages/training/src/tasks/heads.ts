@@ -17,8 +17,7 @@ export function withHead(
   seed: number,
 ): TrainableModel {
   const { config, tensors } = model;
-  const has = (name: string) => tensors.has(name);
-  const before = encoderOf(config).head(config, { has });
+  const before = headOfModel(model);
   const { config: changed, shapes } = withNewHead(config, head, labels);
   if (before === head && (labels.length === 0 || labelsOfHead(model).join('\n') === labels.join('\n'))) return model;
   const { inClass } = moduleNames({ config: changed, tensors });
@@ -46,14 +45,23 @@ export function labelsOfHead({ config }: TrainableModel): string[] {
   return labelsOf(config, count);
 }
 
-/** The classes that were asked for; else the model's own where its head knows all those of the data; else those of the data. */
+/**
+ * The classes that were asked for; else the model's own where it has such a head and it knows all those of the data, by name or by number; else
+ * those of the data.
+ */
 export async function classesFor(
   model: TrainableModel,
+  head: EncoderHead,
   asked: readonly string[] | undefined,
   inData: () => Promise<ClassNames>,
 ): Promise<ClassNames> {
   if (asked) return namedClasses(asked);
   const found = await inData();
+  if (headOfModel(model) !== head) return found;
   const own = labelsOfHead(model);
-  return own.length > 0 && found.names.every((name) => own.includes(name)) ? namedClasses(own) : found;
+  const numbered = found.names.every((name, index) => name === `LABEL_${index}`) && found.names.length <= own.length;
+  return numbered || found.names.every((name) => own.includes(name)) ? namedClasses(own) : found;
 }
+
+const headOfModel = ({ config, tensors }: TrainableModel): EncoderHead | undefined =>
+  encoderOf(config).head(config, { has: (name) => tensors.has(name) });

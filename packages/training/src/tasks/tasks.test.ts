@@ -164,7 +164,7 @@ test('contrastive: texts find what belongs to them, with and without negatives o
       batch: 32,
       negative,
     });
-    const { before, after, out } = await learn(`pairs-${negative}`, task, { epochs: 8, rate: 2e-3 });
+    const { before, after, out } = await learn(`pairs-${negative}`, task, { epochs: 6, rate: 2e-3 });
     expect(after.loss).toBeLessThan(before.loss! / 2);
     expect(after.accuracy).toBeGreaterThan(0.85);
     if (negative) continue;

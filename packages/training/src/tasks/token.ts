@@ -33,7 +33,7 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
   const { words = 'tokens', tags = 'tags', text, spans = 'spans', seed = 0 } = options;
   encoderFor(model, 'tags words');
   const parts = partsOf(data, options);
-  const { names, numberOf } = await classesFor(model, options.labels, () =>
+  const { names, numberOf } = await classesFor(model, 'token-classification', options.labels, () =>
     classesOf(parts.training, (row) => (text === undefined ? listOf(row, tags) : tagsOf(spansOf(row, spans)))),
   );
   const headed = withHead(model, 'token-classification', names, seed);
