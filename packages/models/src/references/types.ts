@@ -48,5 +48,5 @@ export interface CachedModel {
   path: string;
   revision?: string;
   bytes: number;
-  via: 'hub' | 'wheel';
+  via: 'hub' | 'wheel' | 'house';
 }

@@ -31,6 +31,7 @@ export function estimate(parameters: MinilmParameters, facts: EstimateFacts): Es
   const trained = between ? [between, student] : [student];
   const speed = stepFlopsPerCore * facts.machine.cores;
   const tokens = batch * length;
+  const heldOut = Math.min(looks.sequences, sequencesOf(parameters, facts) / 10);
   let seconds = startSeconds + openSeconds(teacher);
   let from: Shape = { layers: teacher.layers, hidden: teacher.hidden };
   for (const shape of trained) {
@@ -38,7 +39,7 @@ export function estimate(parameters: MinilmParameters, facts: EstimateFacts): Es
     const ahead = perToken(from, length) * shareBelowLast(from.layers);
     const learning = perToken(shape, length) * shareBelowLast(shape.layers);
     const step = (tokens * (ahead + 3 * learning)) / speed + (adamBytes * all) / bandwidth;
-    const looking = (looks.count * looks.sequences * length * (ahead + learning)) / speed;
+    const looking = (looks.count * heldOut * length * (ahead + learning)) / speed;
     seconds += compileSeconds + drawSeconds * all + steps * step + looking;
     from = shape;
   }
@@ -81,11 +82,20 @@ function assistantOf({ assistant, layers, hidden }: MinilmParameters, teacher: M
   return layers <= teacher.layers / 2 && hidden <= teacher.hidden / 2 ? { layers: teacher.layers, hidden } : undefined;
 }
 
-/** Tokens of a sequence, about: a line is cut in stretches of `seq`. */
+/** Stretches of at most `seq` tokens that the corpus is cut into, about, and no more than are read. */
+function sequencesOf({ seq, steps, batch }: MinilmParameters, facts: EstimateFacts): number {
+  const { lines, scale } = linesOf(facts.inputs.corpus);
+  const read = 2 * steps * batch + looks.sequences;
+  if (lines.length === 0) return read;
+  return Math.min(read, scale * lines.reduce((sum, line) => sum + piecesOf(line, seq), 0));
+}
+
+const piecesOf = (line: string, seq: number): number => Math.max(1, Math.ceil(tokensOf(line) / seq));
+
+/** Tokens of a stretch, about, its special ones included. */
 function sequenceLength({ seq }: MinilmParameters, facts: EstimateFacts): number {
   const { lines } = linesOf(facts.inputs.corpus);
-  if (lines.length === 0) return seq;
-  const counts = lines.map(tokensOf);
-  const pieces = counts.reduce((sum, count) => sum + Math.max(1, Math.ceil(count / seq)), 0);
-  return Math.min(seq, Math.max(8, counts.reduce((sum, count) => sum + count + 2, 0) / pieces));
+  const pieces = lines.reduce((sum, line) => sum + piecesOf(line, seq), 0);
+  const tokens = lines.reduce((sum, line) => sum + tokensOf(line) + 2, 0);
+  return pieces === 0 ? seq : Math.min(seq, Math.max(8, tokens / pieces));
 }

@@ -34,7 +34,7 @@ export async function run(parameters: MinilmParameters, context: RunContext): Pr
   // Read before anything is trained: what is wrong with them costs nothing then.
   const labelled =
     parameters.finetune === undefined ? undefined : await readLabelled(context.rows(parameters.finetune));
-  say(context, introduction(parameters, teacher, config, corpus));
+  say(context, introduction(parameters, teacher, config, corpus, context.seed));
   const key = await keyOf(parameters, teacher, corpus, context.seed);
   const reporter = new Reporter(context, parameters.steps);
   const made = await distillAttention(teacher, parameters, corpus, {
@@ -93,7 +93,13 @@ const say = (context: RunContext, markdown: string) => context.emit({ type: 'tex
 const millions = (count: number) => `${(count / 1e6).toFixed(1)} M`;
 const whole = (count: number) => count.toLocaleString('en');
 
-function introduction(parameters: MinilmParameters, teacher: Teacher, config: Side['config'], corpus: Corpus): string {
+function introduction(
+  parameters: MinilmParameters,
+  teacher: Teacher,
+  config: Side['config'],
+  corpus: Corpus,
+  seed: number,
+): string {
   const [large, small] = [countParameters(teacherBase(teacher)), countParameters(config)];
   const epochs = (parameters.steps * parameters.batch) / corpus.sequences.length;
   const lines = [
@@ -107,6 +113,7 @@ function introduction(parameters: MinilmParameters, teacher: Teacher, config: Si
     );
   if (architectureOf(teacher.config).kind === 'decoder')
     lines.push('The paper has encoders only; a decoder as teacher is an extension, with causal relations.');
+  lines.push(`Broken off, the run goes on where it was when it is repeated with its seed (${seed}).`);
   return lines.join(' ');
 }
 

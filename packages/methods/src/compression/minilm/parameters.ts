@@ -58,7 +58,7 @@ export const parameters = z.strictObject({
     }),
   init: z.enum(['random', 'layers']).default('random').meta({
     description:
-      'What the student begins as: random numbers, or every so-manieth layer of the teacher, where the widths agree (not in the paper).',
+      'What the student begins as: random numbers, or layers of the teacher at even distances, where the widths agree (not in the paper).',
   }),
   heads: z.int().min(1).max(256).optional().meta({
     description: "The student's attention heads. Others than the teacher's need relationHeads.",

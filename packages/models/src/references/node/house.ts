@@ -40,6 +40,12 @@ export function resolveHouse(name: string, cacheFolder: string, folder = house):
   );
 }
 
+/** Names and folders of the house models that are here. */
+export const houseModels = (cacheFolder: string, folder = house): { reference: string; path: string }[] =>
+  [folder, builtHouseFolder(cacheFolder)].flatMap((place) =>
+    namesWith(place, model).map((name) => ({ reference: `house:${name}`, path: join(place, name, 'model') })),
+  );
+
 /**
  * The file of a house text by its reference, `house:books`: gzipped JSON Lines, a paragraph a row, `{ book, author, chapter, text }`;
  * undefined for what is no reference of the house. Throws a sentence with the texts that there are for a name that is none.

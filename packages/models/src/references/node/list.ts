@@ -1,12 +1,13 @@
 import { join, resolve } from 'node:path';
 import type { CachedModel } from '../types.ts';
 import { wheelCatalogue } from '../wheel-catalogue.ts';
+import { houseModels } from './house.ts';
 import { bytesUnder, listSnapshots } from './hub-cache.ts';
 import { openablePath } from './model-files.ts';
 import { defaultCacheFolder, hubSettings } from './settings.ts';
 import { cachedWheel } from './wheel.ts';
 
-/** Models that open without any network: unpacked wheels, and snapshots in our hub cache and the user's. */
+/** Models that open without any network: unpacked wheels, snapshots in our hub cache and the user's, and those of the house. */
 export async function listCachedModels(
   options: { cacheFolder?: string; environment?: Record<string, string | undefined> } = {},
 ): Promise<CachedModel[]> {
@@ -30,5 +31,7 @@ export async function listCachedModels(
       models.push({ reference: `hf:${repository}`, path, revision: commit, bytes, via: 'hub' });
     }
   }
+  for (const { reference, path } of houseModels(cacheFolder))
+    models.push({ reference, path, bytes: await bytesUnder(path), via: 'house' });
   return models;
 }
