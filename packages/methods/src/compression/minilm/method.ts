@@ -68,7 +68,7 @@ export async function run(parameters: MinilmParameters, context: RunContext): Pr
     context,
     scored
       ? 'The saved student is the fine-tuned classifier.'
-      : "What stands behind the last layer's attention was never trained, so the student's embeddings mean nothing yet. Fine-tune it (--finetune, or any trainer) before you use it.",
+      : `What stands behind the last layer's attention was never trained, so the student's ${architectureOf(teacher.config).kind === 'encoder' ? 'embeddings mean' : 'predictions mean'} nothing yet. Fine-tune it (${architectureOf(teacher.config).kind === 'encoder' ? '--finetune, or ' : ''}any trainer) before you use it.`,
   );
 }
 
