@@ -4,7 +4,6 @@ import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { compareOnLabels, readLabelled, type Scored } from './comparison.ts';
 import { type Corpus, corpusHash, readCorpus } from './corpus.ts';
-import type { LogEntry } from './distil.ts';
 import { type DistillResult, distillAttention, sideOf, type Teacher } from './distill.ts';
 import { comparedHeads } from './heads.ts';
 import { forget, keptTraining } from './kept.ts';
@@ -13,6 +12,7 @@ import { headPlot, lossPlot, placesPlot } from './plots.ts';
 import { Reporter } from './reporter.ts';
 import { saveStudent, saveStudentOnnx } from './save.ts';
 import { checkTeacher, countParameters, type Side, studentConfig } from './student.ts';
+import type { LogEntry } from './student-training.ts';
 import { millisecondsABatch, spreadOf } from './timing.ts';
 
 export { assistantShape, distillAttention } from './distill.ts';

@@ -1,5 +1,5 @@
 /** The pictures of a distillation. Vega-Lite with inline values; colours are the theme's, in the order of each scale's domain. */
-import type { LogEntry } from './distil.ts';
+import type { LogEntry } from './student-training.ts';
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 

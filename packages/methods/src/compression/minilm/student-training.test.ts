@@ -4,9 +4,10 @@ import { randomBert, tinyBert } from '@working-papers/models/testing';
 import { createRuntime } from '@working-papers/runtime/node';
 import type { Sequence } from '@working-papers/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type DistilOptions, distil, type Kept, lossOn, rateOf } from './distil.ts';
 import { relationGoal } from './distill.ts';
+import { lossOn } from './held-out.ts';
 import { randomWeights, studentConfig, valuesOf } from './student.ts';
+import { type Kept, rateOf, type StudentTrainingOptions, trainStudent } from './student-training.ts';
 
 const runtime = createRuntime({ threads: 2 });
 afterAll(() => runtime.close());
@@ -22,9 +23,9 @@ const texts = Array.from({ length: 72 }, (): Sequence => {
   return { ids: Array.from({ length }, () => 1 + Math.floor(95 * uniform())) };
 });
 const data = { sequences: texts.slice(8), heldOut: texts.slice(0, 8) };
-const options: DistilOptions = { steps: 24, batch: 8, seq: 16, seed: 2, rate: 2e-3 };
-const make = (changes: Partial<DistilOptions> = {}) =>
-  distil(runtime, relationGoal(teacher), config, initial, data, { ...options, ...changes });
+const options: StudentTrainingOptions = { steps: 24, batch: 8, seq: 16, seed: 2, rate: 2e-3 };
+const make = (changes: Partial<StudentTrainingOptions> = {}) =>
+  trainStudent(runtime, relationGoal(teacher), config, initial, data, { ...options, ...changes });
 const valuesIn = ({ student }: Awaited<ReturnType<typeof make>>, name: string) => valuesOf(student.tensors.get(name)!);
 
 describe('a distillation', () => {
