@@ -18,7 +18,7 @@ export function sourceOf(input: string, uploads: string): Source {
   if (input.includes('\n') || input.length > 4_096) return { text: input };
   const house = houseText(input);
   if (house !== undefined) return { path: house, name: `${input}.jsonl`, gzip: true };
-  const named = isAbsolute(input) || /^\.{1,2}[\\/]/.test(input) || /\.(txt|jsonl|csv|json|tsv)$/i.test(input);
+  const named = isAbsolute(input) || /^\.{1,2}[\\/]/.test(input) || /\.(txt|jsonl|csv|json|tsv|bin)$/i.test(input);
   if (existsSync(input) && (named || input.includes('/'))) {
     if (!statSync(input).isFile()) throw new Error(`"${input}" is a folder; name a .txt, .jsonl or .csv file.`);
     return { path: input, name: basename(input) };

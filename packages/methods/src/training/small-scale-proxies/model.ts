@@ -19,6 +19,7 @@ import {
 } from '@working-papers/models';
 import { normalValues } from '@working-papers/training';
 import type { Arm } from './arms.ts';
+import { sizeOf } from './sizes.ts';
 
 /** A model to be trained: what it is, before its weights. */
 export interface ProxyModel {
@@ -109,15 +110,6 @@ const gpt2Fields = (config: ModelConfig): ModelConfig => ({
   n_head: config.num_attention_heads,
   n_positions: config.max_position_embeddings,
 });
-
-/** Layers and width of `2x64`. */
-export function sizeOf(size: string): [layers: number, width: number] {
-  const [, layers, width] = /^(\d+)x(\d+)$/.exec(size) ?? [];
-  const found: [number, number] = [Number(layers), Number(width)];
-  if (!(found[0] >= 1 && found[0] <= 64 && found[1] >= 4 && found[1] <= 8192))
-    throw new Error(`"${size}" is no size: give layers x width, as 2x64 (1 to 64 layers, 4 to 8192 wide).`);
-  return found;
-}
 
 function checkHeads(width: number, headDim: number): void {
   if (width % headDim !== 0)

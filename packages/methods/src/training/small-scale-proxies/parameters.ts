@@ -71,7 +71,7 @@ export const parameters = z.discriminatedUnion('action', [
     target: z.string().min(1).optional().meta({
       title: 'Target size',
       description:
-        'Layers x width of the model that you want to train: its logits and gradients are foretold. Default: the next larger.',
+        'Layers x width of the model that you want to train: what its largest attention logits will be is foretold then.',
     }),
     against: z.string().min(1).optional().meta({
       title: 'Compare with',

@@ -46,7 +46,7 @@ export async function probe({ model: reference, text, tokens }: ProbeParameters,
       top.maxLogit > paperLimit
         ? `above the ${paperLimit.toExponential(0)} at which the paper's models had diverged.`
         : `the paper's models had diverged at ${paperLimit.toExponential(0)}, ${short(paperLimit / top.maxLogit)} times as much.`
-    } Attention is sharpest in layer ${sharp.layer} (${short(sharp.entropy)} nats on average; a uniform one over all tokens would have ${short(most)}). log Z is ${short(values['logZ.mean']!)} on average and ${short(values['logZ.max']!)} at most; z-loss holds it near 0.`,
+    } Attention is sharpest in layer ${sharp.layer} (${short(sharp.entropy)} nats on average; a uniform one over all tokens would have ${short(most)}). log Z is ${short(values['logZ.mean']!)} on average and ${short(values['logZ.max']!)} at most; z-loss pulls it towards 0.`,
   });
   context.emit({
     type: 'plot',

@@ -5,17 +5,15 @@ import { armsOf, listed, ratesOf } from './arms.ts';
 import { writeResults } from './artifacts.ts';
 import { BestWeights } from './best-weights.ts';
 import { compareWith } from './comparison.ts';
-import { configProxy, type ProxyModel, paperProxy, parametersOf, sizeOf } from './model.ts';
+import { configProxy, type ProxyModel, paperProxy, parametersOf } from './model.ts';
 import type { ScanParameters } from './parameters.ts';
 import { knobsOf } from './recipe.ts';
 import { report } from './report.ts';
 import { lossOf } from './rows.ts';
+import { sizeOf, usualSizes } from './sizes.ts';
 import { type Job, jobsOf, type Row, sweep } from './sweep.ts';
 import { type Corpus, readCorpus } from './text.ts';
 import type { ScanSettings } from './trainer.ts';
-
-/** Sizes of a scan that names none and has no configuration. */
-const usualSizes = '1x32,2x64,3x128';
 
 /** Parameters of a model that is trained here at most. */
 const largest = 300_000_000;

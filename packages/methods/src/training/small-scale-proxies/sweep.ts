@@ -2,6 +2,7 @@
 import type { RunContext } from '../../contract.ts';
 import type { Arm } from './arms.ts';
 import { type ProxyModel, parametersOf } from './model.ts';
+import { alone } from './sizes.ts';
 import type { Corpus } from './text.ts';
 import { type RunResult, type ScanSettings, structureOf, Trainer } from './trainer.ts';
 
@@ -30,9 +31,6 @@ export interface SweepOptions {
   /** After each row, those that were there among them; the trainer holds its weights where it was trained now. */
   onRow?(row: Row, trainer: Trainer | undefined, job: Job): void | Promise<void>;
 }
-
-/** Models above it are trained one at a time with all threads; smaller ones side by side, a thread each. */
-const alone = 5_000_000;
 
 /** The rows of all jobs, in their order. Jobs whose rows are in the context's store are not trained again. */
 export async function sweep(jobs: readonly Job[], options: SweepOptions, context: RunContext): Promise<Row[]> {

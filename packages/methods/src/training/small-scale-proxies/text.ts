@@ -114,8 +114,11 @@ export function numbersOf(text: string): { tokens: Uint16Array; vocabulary: numb
     .slice(0, characters)
     .map(([character]) => character);
   const numbers = new Map(alphabet.map((character, number) => [character, number]));
-  const tokens = Uint16Array.from(plain, (character) => numbers.get(character) ?? alphabet.length);
-  return { tokens, vocabulary: alphabet.length + 1, alphabet };
+  // At most one a unit of the string; surrogate pairs are one character.
+  const tokens = new Uint16Array(plain.length);
+  let length = 0;
+  for (const character of plain) tokens[length++] = numbers.get(character) ?? alphabet.length;
+  return { tokens: tokens.slice(0, length), vocabulary: alphabet.length + 1, alphabet };
 }
 
 function hashOf(tokens: Uint16Array): string {
