@@ -93,7 +93,6 @@ export async function distillAttention(
   const padId = teacher.tokenizer.padId ?? 0;
   const one = async (of: 'assistant' | 'student', from: Side, wanted: StudentShape, layer: number | undefined) => {
     const config = studentConfig(teacher.config, wanted, relationHeads);
-    const _taken = takenLayers(from.config.num_hidden_layers, wanted.layers);
     // The assistant begins at random where its width is not the teacher's.
     const copies = init === 'layers' && (of === 'student' || from.config.hidden_size === wanted.hidden);
     const initial = copies

@@ -78,6 +78,11 @@ describe('a distillation', () => {
       expect(valuesIn(rest, name)).toEqual(valuesIn(whole, name));
     const lossesOf = ({ log }: typeof whole) => log.map(({ step, heldOut, loss }) => [step, heldOut, loss]);
     expect(lossesOf(rest)).toEqual(lossesOf(whole));
+    const steps: number[] = [];
+    const again = await make({ kept, onEvent: (event) => event.type === 'step' && steps.push(event.step) });
+    expect(steps).toEqual([]);
+    expect(valuesIn(again, 'pooler.dense.weight')).toEqual(valuesIn(whole, 'pooler.dense.weight'));
+    expect(lossesOf(again)).toEqual(lossesOf(whole));
   });
 
   it('ends at a loss that is no number, and says so', async () => {

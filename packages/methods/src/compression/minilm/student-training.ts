@@ -114,7 +114,7 @@ export async function trainStudent(
   data: { sequences: readonly Sequence[]; heldOut: readonly Sequence[] },
   options: StudentTrainingOptions,
 ): Promise<TrainedStudent> {
-  const { steps, seed, signal, kept, onEvent } = options;
+  const { steps, signal, kept, onEvent } = options;
   const weights = trainableWeights(weightSource(studentOf(student, initial).tensors, 'fp32'));
   const batch = batchInputs();
   const { loss, parts, extra = [] } = goal.build({ config: student, weights }, batch);
@@ -198,6 +198,8 @@ export async function trainStudent(
         onEvent?.({ type: 'step', step: done });
       },
     });
+    // What comes after it may be broken off too.
+    if (end !== 'diverged') await keep(source.position(), true);
     const values = new Map(initial);
     for (const { name } of learning) if (initial.has(name)) values.set(name, step.weight(name));
     const heldOut = log.findLast((entry) => entry.heldOut)!;
