@@ -244,7 +244,13 @@ function emitSizes(
       spec: placesPlot(
         scored.rows.map(({ name, ...quality }) => {
           const size = name === 'teacher' ? sizes.teacher : sizes.student;
-          return { name, milliseconds: size.millisecondsABatch, megabytes: size.megabytes, quality };
+          return {
+            name,
+            ours: name === 'student',
+            milliseconds: size.millisecondsABatch,
+            megabytes: size.megabytes,
+            quality,
+          };
         }),
         'accuracy (%)',
       ),

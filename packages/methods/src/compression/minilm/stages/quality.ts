@@ -208,6 +208,7 @@ async function show(
         const own = models.find(([known]) => known === name)![1];
         return {
           name,
+          ours: name === names.minilm,
           milliseconds: milliseconds[index === 0 ? 0 : 1]!,
           megabytes: (4 * countParameters(own.config).all) / 1e6,
           quality: rangeOf(accuracy[name]!),
