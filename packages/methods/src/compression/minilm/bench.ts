@@ -4,11 +4,11 @@ import type { EncoderModel } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
 import { type Books, readBooks } from './books.ts';
 import { fineTuned } from './comparison.ts';
-import { distil, type Goal, type LogEntry } from './distil.ts';
 import { keptStudent } from './kept.ts';
 import { Reporter } from './reporter.ts';
 import type { Settings } from './settings.ts';
 import type { Side, Student, Values } from './student.ts';
+import { type Goal, type LogEntry, trainStudent } from './student-training.ts';
 
 /** A distilled student and the account of it. */
 export interface Trained {
@@ -65,7 +65,7 @@ export class Bench {
       `${this.#key} ${name} ${steps}`,
       config,
       async (kept) => {
-        const made = await distil(teacher.runtime, goal, config, await initial(), books, {
+        const made = await trainStudent(teacher.runtime, goal, config, await initial(), books, {
           steps,
           batch: settings.batch,
           seq: settings.seq,

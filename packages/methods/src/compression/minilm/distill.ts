@@ -2,7 +2,6 @@
 import type { Model } from '@working-papers/models';
 import { weightSource } from '@working-papers/models';
 import type { Sequence } from '@working-papers/training';
-import { type DistilEvent, type Distilled, type DistilOptions, distil, type Goal, type Kept } from './distil.ts';
 import { type RelationOptions, relationLoss } from './relations.ts';
 import {
   checkTeacher,
@@ -15,6 +14,14 @@ import {
   studentConfig,
   takenLayers,
 } from './student.ts';
+import {
+  type Goal,
+  type Kept,
+  type StudentTrainingEvent,
+  type StudentTrainingOptions,
+  type TrainedStudent,
+  trainStudent,
+} from './student-training.ts';
 
 /** What a teacher must have; an open model does. */
 export type Teacher = Pick<
@@ -22,7 +29,7 @@ export type Teacher = Pick<
   'config' | 'graphWeights' | 'tokenizer' | 'tokenizerFiles' | 'runtime' | 'reference' | 'sha256'
 >;
 
-export interface DistillOptions extends Omit<DistilOptions, 'padId' | 'kept' | 'onEvent'>, RelationOptions {
+export interface DistillOptions extends Omit<StudentTrainingOptions, 'padId' | 'kept' | 'onEvent'>, RelationOptions {
   /**
    * A model between: `auto` puts one of the teacher's depth and the student's width there where the student has at most half the layers and
    * half the width (section 3.3), `none` none, `6x192` one of that shape.
@@ -32,12 +39,12 @@ export interface DistillOptions extends Omit<DistilOptions, 'padId' | 'kept' | '
   init?: 'random' | 'layers' | undefined;
   /** Where each of the trainings is kept, by its name. */
   kept?: ((name: 'assistant' | 'student') => Kept) | undefined;
-  onEvent?: ((event: DistilEvent & { of: 'assistant' | 'student' }) => void) | undefined;
+  onEvent?: ((event: StudentTrainingEvent & { of: 'assistant' | 'student' }) => void) | undefined;
 }
 
 /** The student with the account of its making; `assistant` is that of the model between, where there was one. */
-export interface DistillResult extends Distilled {
-  assistant?: Distilled & { shape: StudentShape };
+export interface DistillResult extends TrainedStudent {
+  assistant?: TrainedStudent & { shape: StudentShape };
 }
 
 /** The shape of the model between, or nothing. */
@@ -86,7 +93,6 @@ export async function distillAttention(
   const padId = teacher.tokenizer.padId ?? 0;
   const one = async (of: 'assistant' | 'student', from: Side, wanted: StudentShape, layer: number | undefined) => {
     const config = studentConfig(teacher.config, wanted, relationHeads);
-    const taken = takenLayers(from.config.num_hidden_layers, wanted.layers);
     // The assistant begins at random where its width is not the teacher's.
     const copies = init === 'layers' && (of === 'student' || from.config.hidden_size === wanted.hidden);
     const initial = copies
@@ -96,7 +102,7 @@ export async function distillAttention(
           taken: takenLayers(from.config.num_hidden_layers, wanted.layers),
         })
       : randomWeights(config, rest.seed);
-    return distil(runtime, relationGoal(from, { ...loss, teacherLayer: layer }), config, initial, texts, {
+    return trainStudent(runtime, relationGoal(from, { ...loss, teacherLayer: layer }), config, initial, texts, {
       ...rest,
       padId,
       kept: kept?.(of),

@@ -7,18 +7,6 @@ import { speed } from './stages/speed.ts';
 
 export const experiment: readonly Stage[] = [
   {
-    name: 'shapes',
-    title: 'Shapes',
-    description: 'Parameters of the six shapes of the paper’s table. A second.',
-    run: shapes,
-  },
-  {
-    name: 'speed',
-    title: 'Speed',
-    description: 'The six shapes with random weights, in turn for ten rounds. About one minute.',
-    run: speed,
-  },
-  {
     name: 'quality',
     title: 'Quality',
     description:
@@ -30,5 +18,17 @@ export const experiment: readonly Stage[] = [
     title: 'Assistant',
     description: 'A student of 3 layers x 192, at once and through an assistant, three seeds. About ten minutes.',
     run: (context) => assistant(context),
+  },
+  {
+    name: 'speed',
+    title: 'Speed',
+    description: 'The six shapes with random weights, in turn for ten rounds. About one minute.',
+    run: speed,
+  },
+  {
+    name: 'shapes',
+    title: 'Shapes',
+    description: 'Parameters of the six shapes of the paper’s table. A second.',
+    run: shapes,
   },
 ];

@@ -1,8 +1,8 @@
 /** Teacher's and student's attention over one sentence, head by head. */
 import { input, softmax } from '@working-papers/graph';
 import type { Runtime } from '@working-papers/runtime';
-import { inputsOf } from './distil.ts';
 import type { Teacher } from './distill.ts';
+import { inputsOf } from './held-out.ts';
 import type { HeadMaps } from './plots.ts';
 import { attendedBy } from './relations.ts';
 import type { Side } from './student.ts';

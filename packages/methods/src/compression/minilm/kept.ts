@@ -1,8 +1,8 @@
 /** Students that are kept between runs: what was trained once is not trained again, and what was broken off goes on. */
 import { parseSafetensorsHeader, safetensorsFile, safetensorsHeaderLength } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
-import type { Kept } from './distil.ts';
 import { type Student, studentOf } from './student.ts';
+import type { Kept } from './student-training.ts';
 
 /** A student and what is to be known of its making, fit for JSON. */
 export interface KeptStudent<About> {

@@ -4,7 +4,6 @@ import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { compareOnLabels, readLabelled, type Scored } from './comparison.ts';
 import { type Corpus, corpusHash, readCorpus } from './corpus.ts';
-import type { LogEntry } from './distil.ts';
 import { type DistillResult, distillAttention, sideOf, type Teacher } from './distill.ts';
 import { comparedHeads } from './heads.ts';
 import { forget, keptTraining } from './kept.ts';
@@ -13,6 +12,7 @@ import { headPlot, lossPlot, placesPlot } from './plots.ts';
 import { Reporter } from './reporter.ts';
 import { saveStudent, saveStudentOnnx } from './save.ts';
 import { checkTeacher, countParameters, type Side, studentConfig } from './student.ts';
+import type { LogEntry } from './student-training.ts';
 import { millisecondsABatch, spreadOf } from './timing.ts';
 
 export { assistantShape, distillAttention } from './distill.ts';
@@ -68,7 +68,7 @@ export async function run(parameters: MinilmParameters, context: RunContext): Pr
     context,
     scored
       ? 'The saved student is the fine-tuned classifier.'
-      : "What stands behind the last layer's attention was never trained, so the student's embeddings mean nothing yet. Fine-tune it (--finetune, or any trainer) before you use it.",
+      : `What stands behind the last layer's attention was never trained, so the student's ${architectureOf(teacher.config).kind === 'encoder' ? 'embeddings mean' : 'predictions mean'} nothing yet. Fine-tune it (${architectureOf(teacher.config).kind === 'encoder' ? '--finetune, or ' : ''}any trainer) before you use it.`,
   );
 }
 
@@ -244,7 +244,13 @@ function emitSizes(
       spec: placesPlot(
         scored.rows.map(({ name, ...quality }) => {
           const size = name === 'teacher' ? sizes.teacher : sizes.student;
-          return { name, milliseconds: size.millisecondsABatch, megabytes: size.megabytes, quality };
+          return {
+            name,
+            ours: name === 'student',
+            milliseconds: size.millisecondsABatch,
+            megabytes: size.megabytes,
+            quality,
+          };
         }),
         'accuracy (%)',
       ),

@@ -1,5 +1,5 @@
 /** The pictures of a distillation. Vega-Lite with inline values; colours are the theme's, in the order of each scale's domain. */
-import type { LogEntry } from './distil.ts';
+import type { LogEntry } from './student-training.ts';
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 
@@ -109,9 +109,13 @@ export function headPlot({ tokens, teacher, student }: HeadMaps): Spec {
 
 const thousandths = (value: number): number => Number(value.toFixed(3));
 
+const oursAndOthers = { field: 'kind', type: 'nominal', scale: { domain: ['ours', 'others'] }, legend: null };
+
 /** A model by what it costs and how good it is. */
 export interface Place {
   name: string;
+  /** Whether it is the student of this method, which is drawn in ink. */
+  ours: boolean;
   /** Milliseconds a batch. */
   milliseconds: number;
   megabytes: number;
@@ -121,8 +125,9 @@ export interface Place {
 
 /** Size, latency and quality of models: further left is faster, higher is better, larger is larger. */
 export function placesPlot(places: readonly Place[], quality: string): Spec {
-  const values = places.map(({ name, milliseconds, megabytes, quality: own }) => ({
+  const values = places.map(({ name, ours, milliseconds, megabytes, quality: own }) => ({
     name,
+    kind: ours ? 'ours' : 'others',
     milliseconds: rounded(milliseconds),
     megabytes: rounded(megabytes),
     quality: rounded(own!.value),
@@ -141,6 +146,7 @@ export function placesPlot(places: readonly Place[], quality: string): Spec {
         scale: { domain: [0, rounded(1.3 * Math.max(...values.map((one) => one.milliseconds)))] },
       },
       y: { field: 'quality', type: 'quantitative', title: quality, scale: { zero: false } },
+      color: oursAndOthers,
       tooltip: [
         { field: 'name' },
         { field: 'quality', format: '.1f' },
@@ -174,7 +180,6 @@ export function accuracyPlot(
     title: null,
     scale: { domain: sorted.map(({ name }) => name) },
   };
-  const color = { field: 'kind', type: 'nominal', scale: { domain: ['ours', 'others'] }, legend: null };
   return {
     $schema: schema,
     height: 26 * sorted.length,
@@ -187,7 +192,7 @@ export function accuracyPlot(
         high: rounded(high),
       })),
     },
-    encoding: { y, color, tooltip: [{ field: 'name' }, { field: 'value', format: '.1f' }] },
+    encoding: { y, color: oursAndOthers, tooltip: [{ field: 'name' }, { field: 'value', format: '.1f' }] },
     layer: [
       {
         mark: { type: 'rule', strokeDash: [1, 0], strokeWidth: 2 },

@@ -8,9 +8,10 @@ import { createRuntime } from '@working-papers/runtime/node';
 import { trainableWeights } from '@working-papers/training';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { batchInputs, learnt } from './distil.ts';
+import { batchInputs } from './held-out.ts';
 import { divergence, type RelationOptions, relation, relationLoss, seenBy } from './relations.ts';
 import { type Student, valuesOf } from './student.ts';
+import { learnt } from './student-training.ts';
 
 const runtime = createRuntime({ threads: 2 });
 afterAll(() => runtime.close());

@@ -1,6 +1,6 @@
 /** What a distillation says of itself as it goes: series, and a sentence a few times a second. */
 import type { RunContext } from '../../contract.ts';
-import type { DistilEvent, LogEntry } from './distil.ts';
+import type { LogEntry, StudentTrainingEvent } from './student-training.ts';
 
 /** Milliseconds between two sentences. */
 const pace = 300;
@@ -19,7 +19,7 @@ export class Reporter {
     this.#name = name;
   }
 
-  take(event: DistilEvent & { of?: 'assistant' | 'student' }): void {
+  take(event: StudentTrainingEvent & { of?: 'assistant' | 'student' }): void {
     const who = event.of === 'assistant' ? 'assistant' : this.#name;
     const stage = who === '' ? 'student' : who;
     if (event.type === 'resumed') {

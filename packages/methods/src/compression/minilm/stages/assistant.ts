@@ -1,8 +1,8 @@
 /** A student far smaller than its teacher: distilled at once, and through an assistant, for the same number of steps in all. */
 import type { RunContext } from '../../../contract.ts';
 import { Bench, rangeOf } from '../bench.ts';
-import { lossOn } from '../distil.ts';
 import { relationGoal, sideOf } from '../distill.ts';
+import { lossOn } from '../held-out.ts';
 import { type Settings, settings as usual } from '../settings.ts';
 import { randomWeights, type Student, studentConfig } from '../student.ts';
 

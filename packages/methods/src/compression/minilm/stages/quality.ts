@@ -5,9 +5,9 @@ import { meanSquaredError } from '@working-papers/training';
 import type { RunContext } from '../../../contract.ts';
 import { Bench, rangeOf, type Trained } from '../bench.ts';
 import { copyOf } from '../comparison.ts';
-import { type Goal, lossOn } from '../distil.ts';
 import { relationGoal, sideOf } from '../distill.ts';
 import { comparedHeads } from '../heads.ts';
+import { lossOn } from '../held-out.ts';
 import { accuracyPlot, headPlot, lossesPlot, placesPlot } from '../plots.ts';
 import { type Settings, settings as usual } from '../settings.ts';
 import {
@@ -20,6 +20,7 @@ import {
   studentOf,
   takenLayers,
 } from '../student.ts';
+import type { Goal } from '../student-training.ts';
 import { millisecondsABatch, spreadOf } from '../timing.ts';
 
 /** Half the layers of a teacher of six. */
@@ -207,6 +208,7 @@ async function show(
         const own = models.find(([known]) => known === name)![1];
         return {
           name,
+          ours: name === names.minilm,
           milliseconds: milliseconds[index === 0 ? 0 : 1]!,
           megabytes: (4 * countParameters(own.config).all) / 1e6,
           quality: rangeOf(accuracy[name]!),

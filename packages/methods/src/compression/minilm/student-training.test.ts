@@ -4,9 +4,10 @@ import { randomBert, tinyBert } from '@working-papers/models/testing';
 import { createRuntime } from '@working-papers/runtime/node';
 import type { Sequence } from '@working-papers/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type DistilOptions, distil, type Kept, lossOn, rateOf } from './distil.ts';
 import { relationGoal } from './distill.ts';
+import { lossOn } from './held-out.ts';
 import { randomWeights, studentConfig, valuesOf } from './student.ts';
+import { type Kept, rateOf, type StudentTrainingOptions, trainStudent } from './student-training.ts';
 
 const runtime = createRuntime({ threads: 2 });
 afterAll(() => runtime.close());
@@ -22,9 +23,9 @@ const texts = Array.from({ length: 72 }, (): Sequence => {
   return { ids: Array.from({ length }, () => 1 + Math.floor(95 * uniform())) };
 });
 const data = { sequences: texts.slice(8), heldOut: texts.slice(0, 8) };
-const options: DistilOptions = { steps: 24, batch: 8, seq: 16, seed: 2, rate: 2e-3 };
-const make = (changes: Partial<DistilOptions> = {}) =>
-  distil(runtime, relationGoal(teacher), config, initial, data, { ...options, ...changes });
+const options: StudentTrainingOptions = { steps: 24, batch: 8, seq: 16, seed: 2, rate: 2e-3 };
+const make = (changes: Partial<StudentTrainingOptions> = {}) =>
+  trainStudent(runtime, relationGoal(teacher), config, initial, data, { ...options, ...changes });
 const valuesIn = ({ student }: Awaited<ReturnType<typeof make>>, name: string) => valuesOf(student.tensors.get(name)!);
 
 describe('a distillation', () => {
@@ -77,6 +78,11 @@ describe('a distillation', () => {
       expect(valuesIn(rest, name)).toEqual(valuesIn(whole, name));
     const lossesOf = ({ log }: typeof whole) => log.map(({ step, heldOut, loss }) => [step, heldOut, loss]);
     expect(lossesOf(rest)).toEqual(lossesOf(whole));
+    const steps: number[] = [];
+    const again = await make({ kept, onEvent: (event) => event.type === 'step' && steps.push(event.step) });
+    expect(steps).toEqual([]);
+    expect(valuesIn(again, 'pooler.dense.weight')).toEqual(valuesIn(whole, 'pooler.dense.weight'));
+    expect(lossesOf(again)).toEqual(lossesOf(whole));
   });
 
   it('ends at a loss that is no number, and says so', async () => {

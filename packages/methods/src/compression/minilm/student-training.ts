@@ -1,12 +1,11 @@
 /** The loop of every distillation: teacher and student in one program, the teacher frozen, a step on each batch. */
-import { input, operationsBefore, type Tensor } from '@working-papers/graph';
+import { operationsBefore, type Tensor } from '@working-papers/graph';
 import { weightSource } from '@working-papers/models';
-import type { DeviceTensor, HostTensor, Runtime } from '@working-papers/runtime';
+import type { Runtime } from '@working-papers/runtime';
 import {
   adamW,
   type BatchSource,
   type Beside,
-  batchOf,
   batchSource,
   bucketed,
   chain,
@@ -17,18 +16,17 @@ import {
   repeated,
   restoreCheckpointBytes,
   type Sequence,
-  type StepInputs,
   type schedules,
   shuffled,
   TrainingStep,
-  tensorsOf,
   train,
   trainableWeights,
 } from '@working-papers/training';
+import { batchInputs, lookedAt, realTokens } from './held-out.ts';
 import type { BatchTensors, Objective } from './relations.ts';
-import { type Side, type Student, studentOf, type Values, valuesOf } from './student.ts';
+import { type Side, type Student, studentOf, type Values } from './student.ts';
 
-export interface DistilOptions {
+export interface StudentTrainingOptions {
   steps: number;
   /** Rows of a batch. */
   batch: number;
@@ -48,7 +46,7 @@ export interface DistilOptions {
   signal?: AbortSignal | undefined;
   /** Where the training is kept, so that it goes on from there; see {@link Kept}. */
   kept?: Kept | undefined;
-  onEvent?: ((event: DistilEvent) => void) | undefined;
+  onEvent?: ((event: StudentTrainingEvent) => void) | undefined;
 }
 
 /** A place for one checkpoint. */
@@ -69,13 +67,13 @@ export interface LogEntry {
   tokensPerSecond?: number;
 }
 
-export type DistilEvent =
+export type StudentTrainingEvent =
   | { type: 'log'; entry: LogEntry }
   | { type: 'resumed'; step: number }
   | { type: 'step'; step: number };
 
 /** What a distillation made. */
-export interface Distilled {
+export interface TrainedStudent {
   student: Student;
   log: LogEntry[];
   /** The last held-out values. */
@@ -83,7 +81,7 @@ export interface Distilled {
   /** Seconds of this call's steps, and real tokens that they read. */
   seconds: number;
   tokens: number;
-  /** Why it ended, where that was before the last step. */
+  /** Whether it ended early, at a loss that is no number. */
   diverged: boolean;
 }
 
@@ -108,15 +106,15 @@ const logLines = 500;
  * the program and stay as they began, decay included.
  * @param initial the values that the student begins with
  */
-export async function distil(
+export async function trainStudent(
   runtime: Runtime,
   goal: Goal,
   student: Student['config'],
   initial: Values,
   data: { sequences: readonly Sequence[]; heldOut: readonly Sequence[] },
-  options: DistilOptions,
-): Promise<Distilled> {
-  const { steps, seed, signal, kept, onEvent } = options;
+  options: StudentTrainingOptions,
+): Promise<TrainedStudent> {
+  const { steps, signal, kept, onEvent } = options;
   const weights = trainableWeights(weightSource(studentOf(student, initial).tensors, 'fp32'));
   const batch = batchInputs();
   const { loss, parts, extra = [] } = goal.build({ config: student, weights }, batch);
@@ -133,7 +131,7 @@ export async function distil(
     {
       initial: ({ name }) => beginnings.get(name) ?? initial.get(name)!,
       label: 'distillation',
-      signal: signal as AbortSignal,
+      ...(signal ? { signal } : {}),
     },
   );
   const looking = await runtime.compile({ loss, ...parts }, { label: 'held-out text' });
@@ -200,6 +198,8 @@ export async function distil(
         onEvent?.({ type: 'step', step: done });
       },
     });
+    // What comes after it may be broken off too.
+    if (end !== 'diverged') await keep(source.position(), true);
     const values = new Map(initial);
     for (const { name } of learning) if (initial.has(name)) values.set(name, step.weight(name));
     const heldOut = log.findLast((entry) => entry.heldOut)!;
@@ -209,12 +209,6 @@ export async function distil(
     step.release();
   }
 }
-
-/** The inputs of a batch, int64 `[rows, length]`. */
-export const batchInputs = (): BatchTensors => ({
-  ids: input('ids', 'int64', ['rows', 'length']),
-  mask: input('mask', 'int64', ['rows', 'length']),
-});
 
 /** The parameters that a loss depends on. */
 export function learnt(loss: Tensor, parameters: readonly Parameter[]): Parameter[] {
@@ -227,7 +221,7 @@ export function rateOf({
   steps,
   rate = 5e-4,
   warmup = 0.02,
-}: Pick<DistilOptions, 'steps' | 'rate' | 'warmup'>): schedules.Schedule {
+}: Pick<StudentTrainingOptions, 'steps' | 'rate' | 'warmup'>): schedules.Schedule {
   const rising = Math.min(steps - 1, Math.round(warmup * steps));
   // The first step has a rate above 0.
   return (step) =>
@@ -235,70 +229,10 @@ export function rateOf({
 }
 
 /** Epoch after epoch, rows of about one length together, in an order that follows from the seed. */
-function batchesFor(sequences: readonly Sequence[], options: DistilOptions, from: unknown): BatchSource {
+function batchesFor(sequences: readonly Sequence[], options: StudentTrainingOptions, from: unknown): BatchSource {
   const { batch, seq, seed, padId = 0 } = options;
   const epochs = repeated(Number.POSITIVE_INFINITY, (epoch) =>
     bucketed(shuffled(sequences, { seed, epoch }), { rows: batch, seed, epoch, buffer: 16 * batch }),
   );
   return batchSource(padded(epochs, { padId, multipleOf: Math.max(8, Math.ceil(seq / 8)) }), from);
-}
-
-/** The inputs of a step from sequences. */
-export function inputsOf(sequences: readonly Sequence[], padId: number): StepInputs {
-  const { ids, mask } = tensorsOf(batchOf(sequences, { padId }));
-  return { ids: ids!, mask: mask! };
-}
-
-const realTokens = ({ mask }: StepInputs): number => {
-  let count = 0;
-  for (const one of mask!.data as BigInt64Array) if (one === 1n) count += 1;
-  return count;
-};
-
-type Looked = { loss: number; parts: Record<string, number> };
-
-/** What a finished student still lacks on held-out text. */
-export async function lossOn(
-  runtime: Runtime,
-  goal: Goal,
-  { config, tensors }: Student,
-  heldOut: readonly Sequence[],
-  options: Pick<DistilOptions, 'batch' | 'padId' | 'signal'>,
-): Promise<Looked> {
-  const weights = trainableWeights(weightSource(tensors, 'fp32'));
-  const { loss, parts } = goal.build({ config, weights }, batchInputs());
-  const program = await runtime.compile({ loss, ...parts }, { label: 'held-out text' });
-  try {
-    const names = new Set(program.inputs.map(({ name }) => name));
-    const state = weights.parameters
-      .filter(({ name }) => names.has(`weight.${name}`))
-      .map(({ name, shape }) => [
-        `weight.${name}`,
-        { dtype: 'float32' as const, shape, data: valuesOf(tensors.get(name)!) },
-      ]);
-    return await lookedAt(program, Object.fromEntries(state), heldOut, options);
-  } finally {
-    program.release();
-  }
-}
-
-/** The parts of the loss on held-out text, each batch counted by its tokens. */
-async function lookedAt(
-  program: Awaited<ReturnType<Runtime['compile']>>,
-  state: Readonly<Record<string, DeviceTensor | HostTensor>>,
-  heldOut: readonly Sequence[],
-  { batch, padId = 0, signal }: Pick<DistilOptions, 'batch' | 'padId' | 'signal'>,
-): Promise<Looked> {
-  const sums: Record<string, number> = {};
-  let total = 0;
-  const ordered = [...heldOut].sort((one, other) => other.ids.length - one.ids.length);
-  for (let at = 0; at < ordered.length; at += batch) {
-    const given = inputsOf(ordered.slice(at, at + batch), padId);
-    const tokens = realTokens(given);
-    const values = await program.run({ ...given, ...state }, signal ? { signal } : {});
-    for (const [name, { data }] of Object.entries(values)) sums[name] = (sums[name] ?? 0) + tokens * Number(data[0]);
-    total += tokens;
-  }
-  const { loss, ...parts } = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / total]));
-  return { loss: loss!, parts };
 }
