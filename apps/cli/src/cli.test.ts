@@ -57,6 +57,7 @@ describe('help', () => {
     'fill-mask',
     'logits',
     'perplexity',
+    'train',
     'serve',
     'serve-model',
     'worker',
