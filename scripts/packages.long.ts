@@ -1,4 +1,4 @@
-/** The four packages installed from the registry's client into an empty project, as a reader would; packages.test.ts does without. */
+/** The packages that stand alone, installed from the registry's client into an empty project, as a reader would; packages.test.ts does without. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { alone, compileErrors, examplesOf, manifestAt, pack, root, runExample, w
 const project = mkdtempSync(join(tmpdir(), 'wp-installed-'));
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-it('an empty project with the four packages compiles and runs every example', { timeout: 900_000 }, async () => {
+it('an empty project with the packages compiles and runs every example', { timeout: 900_000 }, async () => {
   const examples = alone.flatMap(examplesOf);
   writeProject(project, examples);
   const tarballs = await Promise.all(alone.map((name) => pack(name, project)));

@@ -63,7 +63,7 @@ describe.each(alone)('%s', (name) => {
 });
 
 // packages.long.ts has the bundlers' way too.
-it('the types of all four, libraries checked', { timeout: 120_000 }, () => {
+it('the types of all of them, libraries checked', { timeout: 120_000 }, () => {
   expect(compileErrors(project, 'nodenext', all)).toEqual([]);
 });
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
-export const alone = ['graph', 'runtime', 'measures', 'models'] as const;
+export const alone = ['graph', 'runtime', 'measures', 'models', 'training'] as const;
 export type Alone = (typeof alone)[number];
 
 const call = promisify(execFile);

@@ -52,9 +52,7 @@ function nextTokens(config, weights, { rows, length }) {
   const inputs = { ids: slice(ids, 1, 0, length) };
   const { logits } = architectureOf(config).forward(config, weights, inputs, {
     parts: {
-      attention: process.env.DENSE
-        ? denseAttention
-        : trainingAttention(process.env.BLOCK ? { block: +process.env.BLOCK } : {}),
+      attention: trainingAttention(),
     },
   });
   return crossEntropy(logits, slice(ids, 1, 1));

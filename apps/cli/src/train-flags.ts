@@ -3,13 +3,14 @@ import { resolve } from 'node:path';
 import { type SavedType, savedTypes } from '@working-papers/models';
 import { parseReference } from '@working-papers/models/references';
 import type { TrainingSettings } from '@working-papers/training';
-import { type TaskDescription, taught } from '@working-papers/training/node';
+import type { TaskDescription, TaughtKind } from '@working-papers/training/node';
 import { type Command, Option } from 'commander';
 import { jsonOption, modelReference, realNumber, wholeNumber } from './arguments.ts';
 import { UsageError } from './problems.ts';
 
 export const taskKinds = ['causal', 'masked', 'classification', 'token', 'contrastive', 'distillation'] as const;
 export type TaskName = (typeof taskKinds)[number];
+const taught = ['causal', 'masked', 'classification', 'token'] as const satisfies readonly TaughtKind[];
 
 /** Settings of a training in plain values, as training.json keeps them. */
 export interface PlainSettings extends Omit<TrainingSettings, 'trains'> {
@@ -170,6 +171,17 @@ export function addTrainFlags(command: Command): Command {
   option('--lora-alpha <a>', 'its scale times the rank (default: twice the rank)', realNumber(1e-9, any));
   option('--lora-targets <names...>', 'ends of the names of what it adapts (default: all products)');
   option('--trains <pattern>', 'train only weights in whose names this regular expression is found', pattern);
+  option(
+    '--accumulate <n>',
+    'batches a step, for more rows than memory holds at once (default: 1)',
+    wholeNumber(1, 65_536),
+  );
+  option(
+    '--dropout <rate>',
+    'share of activations that are dropped, or "config" as the configuration says (default: 0)',
+    (text) => (text === 'config' ? text : realNumber(0, 0.99)(text)),
+  );
+  option('--recompute', 'compute blocks again in the backward pass: less memory, a third more work');
   option('--seed <n>', 'of order, masks, split and fresh weights (default: 0)', wholeNumber(0));
   option('--eval-every <steps>', 'steps between two evaluations (default: an epoch)', wholeNumber(1));
   option('--patience <n>', 'end when so many evaluations in a row were no better', wholeNumber(1));
@@ -276,7 +288,7 @@ export function settingsOf(flags: Flags): PlainSettings {
       'patience',
       'checkpointEvery',
     ]),
-    ...only(flags, ['seed', 'threads', 'trains', 'dtype']),
+    ...only(flags, ['seed', 'threads', 'trains', 'dtype', 'accumulate', 'dropout', 'recompute']),
     ...(flags.evalEvery === undefined ? {} : { evaluateEvery: flags.evalEvery as number }),
     ...(rank === undefined
       ? {}

@@ -17,7 +17,8 @@ export function duration(seconds: number): string {
 /** What is about to happen, in sentences. */
 export function plan(task: Task, settings: SettledTraining, weights: number, from: number): string[] {
   const { steps, evaluateEvery, rate } = settings;
-  const perEpoch = settings.stepsPerEpoch ?? (task.batch === undefined ? undefined : task.rows / task.batch);
+  const perEpoch =
+    settings.stepsPerEpoch ?? (task.batch === undefined ? undefined : task.rows / (task.batch * settings.accumulate));
   const epochs = perEpoch === undefined ? '' : ` (${short(steps / perEpoch)} times through them)`;
   const lines = [
     `${task.kind} on ${count(task.rows, 'row')}: ${count(steps, 'step')}${epochs}, ${count(weights, 'weight')} trained, rate up to ${short(rate)}.`,
@@ -28,7 +29,7 @@ export function plan(task: Task, settings: SettledTraining, weights: number, fro
     lines.push(
       'Nothing is evaluated: give rows that are not learnt (--eval FILE, or --eval-share 0.1) to see how it does on those.',
     );
-  return [...lines, ...task.notes];
+  return lines;
 }
 
 const shortList = (names: readonly string[]): string =>

@@ -13,7 +13,7 @@ import {
   topicRows,
 } from '@working-papers/training/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { papers, papersWatched } from './testing/command.ts';
+import { papers, papersProcess, papersWatched } from './testing/command.ts';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -161,6 +161,9 @@ describe('Ctrl-C', () => {
     const weights = (name: string) => readFile(at(`${name}/model.safetensors`));
     expect((await weights('ended')).equals(await weights('whole'))).toBe(true);
 
+    const elsewhere = await papersProcess(['train', ...words('--resume @ended --threads 1')]);
+    expect(elsewhere.code, elsewhere.err).toBe(0);
+    expect((await weights('ended')).equals(await weights('whole'))).toBe(true);
     expect((await train('--resume @ended --epochs 3')).err).toMatch(/goes on as it was begun: leave out "epochs"/);
     await writeFile(at('unseen.jsonl'), lines(topicRows(48, 4)));
     expect((await train('--resume @ended')).err).toMatch(
@@ -193,6 +196,11 @@ describe('wrong arguments', () => {
       'classification --model @bert --data @topics.jsonl --labels red blue --out @x',
       2,
       /the label "green" is none of red, blue/,
+    ],
+    [
+      'contrastive --model @bert --data @pairs.jsonl --eval-share 0.1 --out @x',
+      2,
+      /^The rows to evaluate on make no whole batch\. Give more of them, or smaller batches\.$/m,
     ],
     [
       'classification --model @bert --data @topics.jsonl --batch 100 --out @x',

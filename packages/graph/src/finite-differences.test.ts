@@ -28,6 +28,7 @@ import {
   layerNorm,
   log,
   logSoftmax,
+  mapSlices,
   matmul,
   matrixTranspose,
   max,
@@ -317,6 +318,23 @@ const cases: Case[] = [
     },
     [x([1, 3, 12]), indices([1], [2])],
   ],
+  [
+    'mapSlices, of two tensors, with weights from around of which one is made of another',
+    (a, b, w) => {
+      const turned = exp(mul(w, 0.5));
+      const [y, sum] = mapSlices([a, b], (p, q) => [
+        tanh(matmul(mul(p, q), matmul(w, turned))),
+        reduceSum(mul(p, turned)),
+      ]);
+      return mul(y!, reshape(sum!, [-1, 1, 1]));
+    },
+    [x([3, 2, 2]), x([3, 1, 2], 2), x([2, 2], 3)],
+    [
+      ['n', 2, 2],
+      ['n', 1, 2],
+      [2, 2],
+    ],
+  ],
   ['topK', (a) => exp(topK(a, 2).values), [x([2, 5])]],
   ['topK, smallest', (a) => exp(topK(a, 2, 0, { largest: false }).values), [x([4, 2])], [['n', 2]]],
   ['cumSum', (a) => exp(cumSum(a, 1)), [x([2, 4])]],
@@ -364,12 +382,14 @@ describe('gradients against central finite differences in float64', () => {
         if (!rule.gradient || !isFloat(outputs[0]!.dtype)) continue;
         rows.add(rule);
         const gradients = outputs.map((output) => (isFloat(output.dtype) ? zerosLike(output) : undefined));
+        const wanted = op.inputs.map((tensor) => tensor !== undefined && depends.has(tensor));
         const flow = {
           inputs: op.inputs,
           outputs,
           output: outputs[0]!,
           gradient: gradients[0]!,
           gradients,
+          wanted,
           attributes,
         };
         for (const [place, g] of rule.gradient(flow).entries()) {

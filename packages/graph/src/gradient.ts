@@ -23,8 +23,27 @@ export function gradient(loss: Tensor, tensors: readonly Tensor[], { recompute =
   }
   const integer = tensors.find((tensor) => !isFloat(tensor.dtype));
   if (integer) throw new ShapeError(`gradient: ${describe(integer)} has no gradient: it is not floating-point.`);
+  return backwardPass(loss, tensors, operationsBefore([loss]), recompute);
+}
 
-  const order = operationsBefore([loss]);
+/** The same where the `held` tensors are constants but for themselves: nothing flows through what made them. */
+export function partialGradients(loss: Tensor, tensors: readonly Tensor[], held: readonly Tensor[]): Tensor[] {
+  const ends = new Set(held.map(({ op }) => op));
+  return backwardPass(
+    loss,
+    tensors,
+    operationsBefore([loss], (op) => ends.has(op)),
+    [],
+  );
+}
+
+/** `order` has the operations that are gone through, inputs first. */
+function backwardPass(
+  loss: Tensor,
+  tensors: readonly Tensor[],
+  order: Operation[],
+  recompute: readonly Segment[],
+): Tensor[] {
   const depends = dependents(order, tensors);
   const recomputation = new Recomputation(order, recompute);
   const gradients = new Map<Operation, (Tensor | undefined)[]>();
@@ -39,7 +58,7 @@ export function gradient(loss: Tensor, tensors: readonly Tensor[], { recompute =
   for (const op of order.reverse()) {
     const own = gradients.get(op);
     if (!own || !op.inputs.some((input) => input && depends.has(input))) continue;
-    for (const [position, g] of backward(op, own, recomputation).entries()) {
+    for (const [position, g] of backward(op, own, recomputation, depends).entries()) {
       const input = op.inputs[position];
       if (!input || !g || !depends.has(input)) continue;
       if (!sameShape(g.shape, input.shape) || g.dtype !== input.dtype) {
@@ -67,6 +86,7 @@ function backward(
   op: Operation,
   own: readonly (Tensor | undefined)[],
   recomputation: Recomputation,
+  depends: ReadonlySet<Tensor>,
 ): readonly (Tensor | undefined)[] {
   if (!op.rule.gradient) {
     throw new ShapeError(
@@ -83,6 +103,7 @@ function backward(
     output: outputs[0]!,
     gradient: gradients[0]!,
     gradients,
+    wanted: op.inputs.map((input) => input !== undefined && depends.has(input)),
     attributes: op.attributes,
   };
   return op.rule.gradient(flow);

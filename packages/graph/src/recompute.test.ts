@@ -8,6 +8,7 @@ import {
   gradient,
   input,
   layerNorm,
+  mapSlices,
   matmul,
   mul,
   operationsBefore,
@@ -112,6 +113,21 @@ describe('recompute', () => {
     const [g] = gradient(reduceSum(after), [x], { recompute: [{ from: [x], to: [after] }] });
     expect(uses([g!], 'tanh')).toBe(1);
     expect(uses([g!, after], 'tanh')).toBe(2);
+  });
+
+  it('works with what is mapped over slices, whose body takes tensors from within the segment', async () => {
+    const [x, w] = [input('x', 'float64', [3, 4]), input('w', 'float64', [4, 4])];
+    const turned = tanh(matmul(x, w));
+    const scale = reduceSum(turned, 0);
+    const [mapped] = mapSlices([turned], (row) => [mul(exp(row), scale)]);
+    const end = mul(mapped!, turned);
+    const loss = reduceSum(mul(end, end));
+    const [kx, kw] = gradient(loss, [x, w]);
+    const [ax, aw] = gradient(loss, [x, w], { recompute: [{ from: [x], to: [end] }] });
+    const found = await execute({ kx: kx!, kw: kw!, ax: ax!, aw: aw! }, { x: feeds.x!, w: feeds.w0! });
+    expect(bits(found.ax!.data)).toEqual(bits(found.kx!.data));
+    expect(bits(found.aw!.data)).toEqual(bits(found.kw!.data));
+    expect(found.kx!.data.some((value) => value !== 0)).toBe(true);
   });
 
   it('works where several tensors begin and end a segment, and an operation has two outputs', async () => {

@@ -50,6 +50,8 @@ export interface Flow<Inputs, Attributes> {
   readonly gradient: Tensor;
   /** Gradients with respect to every output; zeros where the loss does not depend on one of several, undefined for integers. */
   readonly gradients: readonly (Tensor | undefined)[];
+  /** The inputs whose gradients are asked for, for a rule that would have to compute more for others. */
+  readonly wanted: readonly boolean[];
   readonly attributes: Attributes;
 }
 

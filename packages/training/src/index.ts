@@ -14,6 +14,7 @@ export {
   type TrainOptions,
   train,
 } from './loop/train.ts';
+export { type ChunkOptions, chunkedCrossEntropy } from './losses/chunked-cross-entropy.ts';
 export { type ContrastiveOptions, contrastive } from './losses/contrastive.ts';
 export { crossEntropy, labelledWeight } from './losses/cross-entropy.ts';
 export { type KlDivergenceOptions, klDivergence } from './losses/kl-divergence.ts';

@@ -89,7 +89,10 @@ async function work(terminal: Terminal, { out, description, settings, before, js
     cacheFolder: modelFolder(),
     signal: terminal.signal,
     onProgress: (progress) => terminal.progress(progress),
-  }).catch(asUsage);
+  }).catch((error: unknown) => {
+    if (terminal.signal.aborted) throw error;
+    return asUsage(error);
+  });
   if (before) checkFiles(before, files);
   terminal.endProgress();
   const origin: TrainingOrigin = { description, files, settings: settings as Record<string, unknown> };

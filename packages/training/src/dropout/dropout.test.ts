@@ -207,6 +207,15 @@ describe('dropout in a step', () => {
   });
 });
 
+test('a step that is not told where its keys come from says so', async () => {
+  const w = input('weight.w', 'float32', [4]);
+  const loss = reduceSum(dropout(w, 0.5, new StepRandom(1).key('w')));
+  const graph = { loss, parameters: [{ name: 'w', shape: [4], tensor: w }], optimiser: sgd({ rate: 1 }) };
+  await expect(TrainingStep.compile(runtime, graph, { initial: () => new Float32Array(4) })).rejects.toThrow(
+    "give its StepRandom as the step's `random`",
+  );
+});
+
 describe('StepRandom', () => {
   test('has a key of at most 62 bits for each name, step and batch', () => {
     const random = new StepRandom(1);

@@ -1,6 +1,9 @@
 import { gather, input, type Tensor } from '@working-papers/graph';
 import { randomKey } from '../random.ts';
 
+/** The name of the input of a graph that its keys are read from. */
+export const randomInput = 'random.keys';
+
 /**
  * Keys for what is drawn within a step's graph, dropout say: each follows from the seed, the step's number, the batch's place in the step and
  * a name. So nothing of it is kept between steps, and a training that goes on elsewhere draws what it would have drawn.
@@ -8,7 +11,7 @@ import { randomKey } from '../random.ts';
 export class StepRandom {
   readonly seed: number;
   /** The input of the graph that all keys are read from: int64, one a name. */
-  readonly keys: Tensor = input('random.keys', 'int64', ['randomKeys']);
+  readonly keys: Tensor = input(randomInput, 'int64', ['randomKeys']);
   readonly #names: string[] = [];
 
   constructor(seed: number) {

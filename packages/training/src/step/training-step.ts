@@ -4,7 +4,7 @@ import type { Parameter } from '../parameters.ts';
 import { BatchCalls, type StepInputs } from './batch-calls.ts';
 import { nextName, type StepScope } from './scope.ts';
 import { accumulatedStep, type TrainingGraph, watchedStep, wholeStep } from './step-graph.ts';
-import type { StepRandom } from './step-random.ts';
+import { randomInput, type StepRandom } from './step-random.ts';
 
 export interface TrainingStepOptions extends Pick<ProgramOptions, 'threads' | 'signal' | 'label' | 'profile'> {
   /** The values that a parameter begins with. */
@@ -62,10 +62,11 @@ export class TrainingStep {
     const fed = new Set(programs.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
     const scalars = [...scope.scalars.keys()].filter((name) => fed.has(name));
     this.#scalars = new Map(scalars.map((name) => [name, runtime.tensor('float32', [])]));
-    const keys = random?.keys.name;
-    if (keys !== undefined && fed.has(keys)) this.#keys = runtime.tensor('int64', [random!.keysAt(0).length]);
     const kept = new Map([...tensors, ...sums, ...this.#scalars]);
-    if (this.#keys) kept.set(keys!, this.#keys);
+    if (random && fed.has(randomInput)) {
+      this.#keys = runtime.tensor('int64', [random.keysAt(0).length]);
+      kept.set(randomInput, this.#keys);
+    }
 
     const written = new Map([...tensors, ...sums].map(([name, tensor]) => [nextName(name), tensor]));
     const reported = (watching ?? last).outputs.filter(({ name }) => !written.has(name));
@@ -111,6 +112,11 @@ export class TrainingStep {
           watching = await compile(watchedStep(graph, watched).outputs, 'watched training step');
           programs.pop();
         }
+      }
+      if (!random && programs.some(({ inputs }) => inputs.some(({ name }) => name === randomInput))) {
+        throw new Error(
+          "The graph of the loss draws at random, as dropout does; give its StepRandom as the step's `random`.",
+        );
       }
       for (const parameter of parameters) {
         const values = await initial(parameter);

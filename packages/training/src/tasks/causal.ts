@@ -5,6 +5,7 @@ import {
   type ChatMessage,
   decoderOf,
   type ModelConfig,
+  type Tap,
   trainingAttention,
   type WeightSource,
 } from '@working-papers/models';
@@ -17,11 +18,11 @@ import { type Sequence, textSequence, tokenised } from '../data/sequence.ts';
 import { shuffledBuffers } from '../data/shuffle.ts';
 import { grouped, mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
-import { crossEntropy } from '../losses/cross-entropy.ts';
+import { crossEntropy, labelledWeight } from '../losses/cross-entropy.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { labelledPlaces } from './masked.ts';
-import { labelledCount, type Task, type TaskOptions, tokensOfMask } from './task.ts';
+import { type Task, type TaskOptions, tokensOfMask } from './task.ts';
 import type { TaskData } from './task-data.ts';
 import { type TrainableModel, tokenizerOf } from './trainable-model.ts';
 
@@ -78,12 +79,12 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     : input('labels', 'int64', ['wanted']);
   const at = running ? undefined : input('at', 'int64', ['wanted']);
   // Padding stands behind every token that counts, where none of them sees it.
-  const labelled = (weights: WeightSource, config: ModelConfig) => {
+  const labelled = (weights: WeightSource, config: ModelConfig, tap?: Tap) => {
     const { logits } = decoderOf(config).forward(
       config,
       weights,
       { ids },
-      { parts: { attention: trainingAttention() }, logitsAt: at },
+      { tap, parts: { attention: trainingAttention() }, logitsAt: at },
     );
     return { logits: running ? reshape(slice(logits!, 1, 0, -1), [-1, config.vocab_size]) : logits!, labels };
   };
@@ -92,11 +93,10 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     model,
     rows: layout.rows,
     ...(running ? {} : { batch }),
-    notes: [],
     labelled,
-    graph(weights) {
-      const { logits } = labelled(weights, model.config);
-      return { loss: crossEntropy(logits, labels), count: labelledCount(labels) };
+    graph(weights, tap) {
+      const { logits } = labelled(weights, model.config, tap);
+      return { loss: crossEntropy(logits, labels), count: labelledWeight(labels) };
     },
     batches: (epoch) => batchesOf(parts.training.shuffled({ seed, epoch }), epoch),
     evaluation: parts.evaluation && batchesOf(parts.evaluation.inOrder(), 0),

@@ -4,7 +4,7 @@ import { type DataRow, fieldOf, textOf } from '../data/row.ts';
 import { ignored, type Sequence, tokenised } from '../data/sequence.ts';
 import { classSequence } from '../data/tags.ts';
 import { classesOf, valuesOfField } from './class-names.ts';
-import { encoderBatches, encoderFor } from './encoder-batches.ts';
+import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { classesFor, withHead } from './heads.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { gradeLabelled, type Task, type TaskOptions, tokensOfMask } from './task.ts';
@@ -48,8 +48,8 @@ export async function classificationTask(
   };
   const { forward, batchesOf } = encoderBatches(layout, { seed, pairs: pair !== undefined });
   const labels = input('labels', 'int64', ['rows']);
-  const labelled: NonNullable<Task['labelled']> = (weights, config) => ({
-    logits: forward(weights, config).logits!,
+  const labelled: NonNullable<Task['labelled']> = (weights, config, tap) => ({
+    logits: forward(weights, config, tapped(tap)).logits!,
     labels,
     counted: cast(onesLike(labels), 'float32'),
   });
@@ -59,9 +59,8 @@ export async function classificationTask(
     labels: names,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
-    graph: (weights) => gradeLabelled(labelled(weights, headed.config)),
+    graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),
     evaluation: parts.evaluation && batchesOf(tokenised(parts.evaluation.inOrder(), encode), 0),
     values: (means) => means,

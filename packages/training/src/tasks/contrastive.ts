@@ -28,7 +28,7 @@ import type { Stream } from '../data/stream.ts';
 import { contrastive, contrastiveScores } from '../losses/contrastive.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
 import { inPlace } from './class-names.ts';
-import { encoderBatches, encoderFor } from './encoder-batches.ts';
+import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { type Task, type TaskOptions, tokensOfMask } from './task.ts';
 import type { TaskData } from './task-data.ts';
@@ -97,9 +97,8 @@ export async function contrastiveTask(
     model: { ...model, pooling },
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
-    graph(weights) {
-      const { hidden } = forward(weights, model.config);
+    graph(weights, tap) {
+      const { hidden } = forward(weights, model.config, tapped(tap));
       const vectors = pooled(hidden!, mask, pooling); // [columns * batch, hidden]
       const queries = slice(vectors, 0, 0, batch);
       const keys = slice(vectors, 0, batch);

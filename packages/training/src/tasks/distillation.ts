@@ -63,8 +63,8 @@ export function distillationTask(
   return {
     ...task,
     kind: 'distillation',
-    graph(weights) {
-      const student = labelledBy(weights, task.model.config);
+    graph(weights, tap) {
+      const student = labelledBy(weights, task.model.config, tap);
       const { logits } = labelledBy(taught, teacher.config);
       const wanted = stopGradient(order ? gather(logits, constant(order, 'int64'), 1) : logits);
       const counted = countedIn(student);

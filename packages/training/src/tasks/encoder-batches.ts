@@ -1,6 +1,12 @@
 /** Encoders over padded batches of about one length. */
 import { input, type Tensor } from '@working-papers/graph';
-import { encoderOf, type ModelConfig, trainingEncoderAttention, type WeightSource } from '@working-papers/models';
+import {
+  encoderOf,
+  type ModelConfig,
+  type Tap,
+  trainingEncoderAttention,
+  type WeightSource,
+} from '@working-papers/models';
 import { bucketed, padded } from '../data/batch.ts';
 import { tensorsOf } from '../data/batch-source.ts';
 import type { Sequence } from '../data/sequence.ts';
@@ -37,13 +43,16 @@ export function encoderBatches(layout: Layout, { seed, rows, pairs = false }: En
   return {
     mask,
     /** Outputs of a model; a masked language model's logits at those places alone. */
-    forward(weights: WeightSource, config: ModelConfig, logitsAt?: Tensor) {
+    forward(weights: WeightSource, config: ModelConfig, { tap, logitsAt }: { tap?: Tap; logitsAt?: Tensor } = {}) {
       const { inputs, forward } = encoderOf(config);
       const typed = tokenTypes && inputs(config).optional.includes('tokenTypes') ? { tokenTypes } : {};
       const parts = { attention: trainingEncoderAttention };
-      return forward(config, weights, { ids, mask, ...typed }, { parts, logitsAt });
+      return forward(config, weights, { ids, mask, ...typed }, { tap, parts, logitsAt });
     },
     batchesOf: (sequences: Stream<Sequence>, epoch: number) =>
       mapped(padded(bucketed(sequences, { rows: layout.batch, seed, epoch }), layout.padding), tensorsOf),
   };
 }
+
+/** A tap among options, where there is one. */
+export const tapped = (tap: Tap | undefined): { tap?: Tap } => (tap ? { tap } : {});

@@ -25,7 +25,9 @@ export function withHead(
   const all = new Map<string, WeightTensor>();
   for (const [name, tensor] of tensors) {
     const own = inClass(name);
-    if (!besideBody.test(own)) all.set(own, { ...tensor, name: own });
+    // Classes have a pooler where their head reads it alone.
+    const goes = besideBody.test(own) || (/(^|\.)pooler\./.test(own) && !shapes.has(own));
+    if (!goes) all.set(own, { ...tensor, name: own });
   }
   const deviation = deviationOf(config);
   const fresh = new Set([...(model.fresh ?? [])].map(inClass).filter((name) => all.has(name)));

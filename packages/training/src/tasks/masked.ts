@@ -9,7 +9,7 @@ import { ignored, type Sequence, tokenised } from '../data/sequence.ts';
 import { mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
-import { encoderBatches, encoderFor } from './encoder-batches.ts';
+import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { withHead } from './heads.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { gradeLabelled, type Task, type TaskOptions, tokensOfMask } from './task.ts';
@@ -67,8 +67,8 @@ export async function maskedTask(model: TrainableModel, data: TaskData, options:
       labelledPlaces(batch),
     );
   };
-  const labelled: NonNullable<Task['labelled']> = (weights, config) => ({
-    logits: forward(weights, config, at).logits!,
+  const labelled: NonNullable<Task['labelled']> = (weights, config, tap) => ({
+    logits: forward(weights, config, { ...tapped(tap), logitsAt: at }).logits!,
     labels,
   });
   return {
@@ -76,9 +76,8 @@ export async function maskedTask(model: TrainableModel, data: TaskData, options:
     model: headed,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
-    graph: (weights) => gradeLabelled(labelled(weights, headed.config)),
+    graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(parts.training.shuffled({ seed, epoch }), epoch),
     evaluation: parts.evaluation && batchesOf(parts.evaluation.inOrder(), evaluationEpoch),
     values: ({ loss, ...others }) => ({ loss: loss!, perplexity: Math.exp(loss!), ...others }),

@@ -1,4 +1,7 @@
 /** How a task is trained: the optimiser, the length of the training, what is measured and kept. */
+import type { ModelConfig } from '@working-papers/models';
+import { dropoutRates } from '../dropout/dropout-rates.ts';
+import type { DropoutRates } from '../dropout/dropout-tap.ts';
 import { adamW } from '../optimisers/adam.ts';
 import { clipByGlobalNorm } from '../optimisers/clipping.ts';
 import { checkAtLeast } from '../optimisers/option-checks.ts';
@@ -28,6 +31,12 @@ export interface TrainingSettings {
   weightDecay?: number | undefined;
   /** The L2 norm that all gradients together are clipped to. Default 1. */
   clip?: number | undefined;
+  /** Batches a step: rows of a step that need not be in memory at once. Default 1. */
+  accumulate?: number | undefined;
+  /** Share of activations that are dropped in training: where and how much the model's configuration says (`config`, which also drops attention's probabilities), or so much of what each layer adds to the stream. Default 0. */
+  dropout?: number | 'config' | undefined;
+  /** Computes each block's activations again in the backward pass: a third more work for a fraction of the memory. Default false. */
+  recompute?: boolean | undefined;
   /** Steps between two evaluations. Default an epoch, where there are rows to evaluate on. */
   evaluateEvery?: number | undefined;
   /** Ends when so many evaluations in a row were not better than the best before. Default never. */
@@ -75,3 +84,14 @@ export const optimiserOf = (
   { clip, weightDecay }: { clip: number; weightDecay: number },
 ): Transformation =>
   chain(clipByGlobalNorm({ maxNorm: clip }), adamW({ rate, weightDecay, decayed: ({ shape }) => shape.length > 1 }));
+
+/** The rates that a configuration asks for, and that before a classifier. */
+export function configuredRates(config: ModelConfig): DropoutRates {
+  const rates = dropoutRates(config);
+  const pooled = config.classifier_dropout ?? config.hidden_dropout_prob;
+  return typeof pooled === 'number' && pooled > 0 ? { ...rates, pooled } : rates;
+}
+
+/** One rate for what each layer adds to the stream and for the embedding; attention keeps its quick kernel. */
+export const usualRatesOf = (rate: number): DropoutRates =>
+  rate === 0 ? {} : { embedding: rate, 'attention.output': rate, 'mlp.output': rate };

@@ -1,9 +1,9 @@
 /** What every task is: the graph of a batch's loss, and the batches. */
 import { argMax, cast, div, equal, max, not, reduceSum, type Tensor } from '@working-papers/graph';
-import type { ModelConfig, WeightSource } from '@working-papers/models';
+import type { ModelConfig, Tap, WeightSource } from '@working-papers/models';
 import { ignored } from '../data/sequence.ts';
 import type { Stream } from '../data/stream.ts';
-import { crossEntropy } from '../losses/cross-entropy.ts';
+import { crossEntropy, labelledWeight } from '../losses/cross-entropy.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
 import type { TaskData } from './task-data.ts';
 import type { TrainableModel } from './trainable-model.ts';
@@ -33,10 +33,10 @@ export interface Task {
   readonly kind: TaskKind;
   /** With the head that the task trains. */
   readonly model: TrainableModel;
-  /** The loss over the inputs that batches give; may be built more than once. */
-  graph(weights: WeightSource): TaskGraph;
+  /** The loss over the inputs that batches give; may be built more than once. The tap sees the activations of the model that learns. */
+  graph(weights: WeightSource, tap?: Tap): TaskGraph;
   /** Logits and labels over the same inputs, of this model or of another one: what a student learns from. Contrastive tasks have none. */
-  labelled?(weights: WeightSource, config: ModelConfig): Labelled;
+  labelled?(weights: WeightSource, config: ModelConfig, tap?: Tap): Labelled;
   /** The batches of an epoch, counted from 0. */
   batches(epoch: number): Stream<StepInputs>;
   /** Batches that are measured and not learnt. */
@@ -51,8 +51,6 @@ export interface Task {
   readonly rows: number;
   /** Rows a step; undefined where texts are laid end to end. */
   readonly batch?: number | undefined;
-  /** Sentences that a user should know. */
-  readonly notes: readonly string[];
 }
 
 /** What every task takes. */
@@ -69,19 +67,16 @@ export interface TaskOptions {
   length?: number | undefined;
 }
 
-/** How many of the labels count: a float32 scalar. */
-export const labelledCount = (labels: Tensor): Tensor => reduceSum(cast(not(equal(labels, ignored)), 'float32'), [0]);
-
 /** Share of the labelled places whose label is the likeliest: a float32 scalar. */
 export function accuracyOf({ logits, labels }: Labelled): Tensor {
   const right = cast(equal(argMax(logits, -1), labels), 'float32');
-  return div(reduceSum(right, [0]), max(labelledCount(labels), 1));
+  return div(reduceSum(right, [0]), max(labelledWeight(labels), 1));
 }
 
 /** Cross entropy at the labelled places, and how many the likeliest class is right of. */
 export const gradeLabelled = (labelled: Labelled): TaskGraph => ({
   loss: crossEntropy(labelled.logits, labelled.labels),
-  count: labelledCount(labelled.labels),
+  count: labelledWeight(labelled.labels),
   metrics: { accuracy: accuracyOf(labelled) },
 });
 

@@ -4,7 +4,7 @@ import { type DataRow, fieldOf, shown, textOf } from '../data/row.ts';
 import { type Sequence, tokenised } from '../data/sequence.ts';
 import { taggedText, taggedWords } from '../data/tags.ts';
 import { classesOf } from './class-names.ts';
-import { encoderBatches, encoderFor } from './encoder-batches.ts';
+import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { classesFor, withHead } from './heads.ts';
 import { layoutOf, partsOf } from './layout.ts';
 import { gradeLabelled, type Task, type TaskOptions, tokensOfMask } from './task.ts';
@@ -51,8 +51,8 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
   };
   const { forward, batchesOf } = encoderBatches(layout, { seed });
   const labels = reshape(input('labels', 'int64', ['rows', 'length']), [-1]);
-  const labelled: NonNullable<Task['labelled']> = (weights, config) => ({
-    logits: reshape(forward(weights, config).logits!, [-1, names.length]),
+  const labelled: NonNullable<Task['labelled']> = (weights, config, tap) => ({
+    logits: reshape(forward(weights, config, tapped(tap)).logits!, [-1, names.length]),
     labels,
   });
   return {
@@ -61,9 +61,8 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
     labels: names,
     rows: layout.rows,
     batch: layout.batch,
-    notes: [],
     labelled,
-    graph: (weights) => gradeLabelled(labelled(weights, headed.config)),
+    graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
     batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),
     evaluation: parts.evaluation && batchesOf(tokenised(parts.evaluation.inOrder(), encode), 0),
     values: (means) => means,

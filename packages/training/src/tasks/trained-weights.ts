@@ -1,5 +1,5 @@
 /** Which weights of a task's model change, what they begin with, and the model that comes of them. */
-import { input, operationsBefore, type Tensor } from '@working-papers/graph';
+import { dropout, input, operationsBefore, type Tensor } from '@working-papers/graph';
 import { dequantise, floatTensor, type ModelToSave, type WeightSource, weightSource } from '@working-papers/models';
 import { weightUses } from '../adapters/adaptable.ts';
 import { createLora } from '../adapters/create-lora.ts';
@@ -8,6 +8,7 @@ import { loraWeights } from '../adapters/lora-weights.ts';
 import { mergeAdapter } from '../adapters/merge.ts';
 import type { LoraAdapter } from '../adapters/types.ts';
 import type { Parameter } from '../parameters.ts';
+import type { StepRandom } from '../step/step-random.ts';
 import type { TrainingStep } from '../step/training-step.ts';
 import { trainableWeights } from '../weights/trainable-weights.ts';
 import { refuseQuantised, type TrainableModel } from './trainable-model.ts';
@@ -19,8 +20,8 @@ export type Trained = 'all' | RegExp | { lora: Partial<LoraConfig> };
 export type Trainee = Pick<TrainingStep, 'parameters' | 'weight'>;
 
 export interface TrainedWeights {
-  /** For the graph of a task. */
-  readonly source: WeightSource;
+  /** For the graph of a task; over the same inputs each time. With `random` an adapter drops what its configuration says. */
+  source(random?: StepRandom): WeightSource;
   /** Those of the weights that change which a loss depends on. */
   parametersOf(loss: Tensor): Parameter[];
   /** What a parameter begins with. */
@@ -43,7 +44,7 @@ export function trainedWeights(model: TrainableModel, trained: Trained, seed: nu
     );
   const source = trainableWeights(weightSource(tensors, 'fp32'), { trainable: isTrained });
   return {
-    source,
+    source: () => source,
     parametersOf: (loss) => reached(loss, source.parameters),
     initial: (name) => valuesOf(model, name),
     model: (step) => saved(model, step),
@@ -60,7 +61,15 @@ function adapted(model: TrainableModel, config: Partial<LoraConfig>, seed: numbe
     inputs.set(name, known);
     return known;
   };
-  const source = loraWeights(weightSource(model.tensors, 'fp32'), adapter, { tensor });
+  const base = weightSource(model.tensors, 'fp32');
+  const { dropout: rate } = adapter.config;
+  const source = (random?: StepRandom) =>
+    loraWeights(base, adapter, {
+      tensor,
+      ...(random && rate > 0
+        ? { dropout: (x: Tensor, module: string) => dropout(x, rate, random.key(`dropout ${module}`)) }
+        : {}),
+    });
   const withValues = (step: Trainee): LoraAdapter => ({
     ...adapter,
     tensors: new Map(

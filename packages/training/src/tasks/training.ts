@@ -1,14 +1,21 @@
 /** A task under way: its step, its batches, what is measured, where it is. */
 import type { Tensor } from '@working-papers/graph';
-import type { ModelToSave } from '@working-papers/models';
-import type { DeviceTensor, Program, Runtime } from '@working-papers/runtime';
+import type { ModelToSave, Tap } from '@working-papers/models';
+import type { DeviceTensor, Program, ProgramOptions, Runtime } from '@working-papers/runtime';
 import type { LoraAdapter } from '../adapters/types.ts';
 import { inputSource } from '../data/batch-source.ts';
 import { repeated } from '../data/stages.ts';
+import type { Stream } from '../data/stream.ts';
+import { dropoutTap } from '../dropout/dropout-tap.ts';
 import { type LoopPosition, type TrainingEnd, type TrainingEvent, train } from '../loop/train.ts';
+import { checkFraction } from '../optimisers/option-checks.ts';
 import type { Schedule } from '../optimisers/schedules.ts';
+import type { StepInputs } from '../step/batch-calls.ts';
+import { type Activations, blockSegments, collectActivations } from '../step/segments.ts';
+import type { TrainingGraph } from '../step/step-graph.ts';
+import { StepRandom } from '../step/step-random.ts';
 import { TrainingStep } from '../step/training-step.ts';
-import { optimiserOf, rateOf, type TrainingSettings, usualRate } from './settings.ts';
+import { configuredRates, optimiserOf, rateOf, type TrainingSettings, usualRate, usualRatesOf } from './settings.ts';
 import type { Task } from './task.ts';
 import { type TrainedWeights, trainedWeights } from './trained-weights.ts';
 
@@ -19,7 +26,20 @@ export type TaskEvent =
 
 /** Settings with nothing left out. */
 export type SettledTraining = Required<
-  Pick<TrainingSettings, 'trains' | 'rate' | 'warmUp' | 'decline' | 'weightDecay' | 'clip' | 'checkpointEvery' | 'seed'>
+  Pick<
+    TrainingSettings,
+    | 'trains'
+    | 'rate'
+    | 'warmUp'
+    | 'decline'
+    | 'weightDecay'
+    | 'clip'
+    | 'checkpointEvery'
+    | 'seed'
+    | 'accumulate'
+    | 'dropout'
+    | 'recompute'
+  >
 > &
   Pick<TrainingSettings, 'patience' | 'threads'> & {
     steps: number;
@@ -79,7 +99,9 @@ export class Training {
   ): Promise<Training> {
     const settings = await settled(task, given);
     const weights = trainedWeights(task.model, settings.trains, settings.seed);
-    const { loss, count, metrics = {} } = task.graph(weights.source);
+    const random = new StepRandom(settings.seed);
+    const { tap, activations } = tapOf(task, settings, random);
+    const { loss, count, metrics = {} } = task.graph(weights.source(random), tap);
     const rate = rateOf(settings.steps, settings);
     const within = runtime.sharing();
     const shared = {
@@ -87,18 +109,21 @@ export class Training {
       ...(signal ? { signal } : {}),
     };
     try {
-      const parameters = weights.parametersOf(loss);
-      const step = await TrainingStep.compile(
-        within,
-        { loss, metrics, parameters, optimiser: optimiserOf(rate, settings) },
-        { initial: ({ name }) => weights.initial(name), ...shared },
-      );
-      const measuring = task.evaluation
-        ? await within.compile(
-            { loss, count, ...named(metrics) },
-            { label: 'evaluation', memoryPatterns: false, ...shared },
-          )
-        : undefined;
+      const graph: TrainingGraph = {
+        loss,
+        metrics,
+        weight: count,
+        parameters: weights.parametersOf(loss),
+        optimiser: optimiserOf(rate, settings),
+        random,
+        ...(settings.recompute ? { recompute: blockSegments(activations) } : {}),
+      };
+      const step = await TrainingStep.compile(within, graph, {
+        initial: ({ name }) => weights.initial(name),
+        accumulate: settings.accumulate > 1,
+        ...shared,
+      });
+      const measuring = task.evaluation ? await measuringProgram(within, task, weights, shared) : undefined;
       return new Training(task, settings, { step, runtime: within, weights, measuring, rate });
     } catch (error) {
       within.close();
@@ -109,11 +134,12 @@ export class Training {
   /** Steps until there is a reason to end; see `train`. */
   async run({ from, save, onEvent, signal }: RunTrainingOptions = {}): Promise<TrainingEnd> {
     const { task, step, settings } = this;
-    const { steps, epochs, evaluateEvery, patience, checkpointEvery } = settings;
+    const { steps, epochs, evaluateEvery, patience, checkpointEvery, accumulate } = settings;
     const batches = repeated(epochs ?? Number.POSITIVE_INFINITY, (epoch) => task.batches(epoch));
     const began = { at: performance.now(), step: step.done };
     return train(step, inputSource(batches, from?.batches), {
       steps,
+      accumulate,
       ...(from?.best ? { from: { best: from.best } } : {}),
       ...(evaluateEvery === undefined
         ? {}
@@ -179,6 +205,32 @@ export class Training {
   }
 }
 
+/** Loss, count and metrics of a batch, with nothing dropped. */
+function measuringProgram(
+  runtime: Runtime,
+  task: Task,
+  weights: TrainedWeights,
+  options: ProgramOptions,
+): Promise<Program> {
+  const { loss, count, metrics = {} } = task.graph(weights.source());
+  return runtime.compile(
+    { loss, count, ...named(metrics) },
+    { label: 'evaluation', memoryPatterns: false, ...options },
+  );
+}
+
+/** What drops a model's activations, and writes them down where they are computed again. */
+function tapOf(
+  { model }: Task,
+  { dropout, recompute }: SettledTraining,
+  random: StepRandom,
+): { tap?: Tap; activations: Activations } {
+  const rates = dropout === 'config' ? configuredRates(model.config) : usualRatesOf(dropout);
+  const drop = Object.keys(rates).length > 0 ? dropoutTap(random, rates) : undefined;
+  if (recompute) return collectActivations(drop ? { change: drop } : {});
+  return { ...(drop ? { tap: drop } : {}), activations: new Map() };
+}
+
 const named = (metrics: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [`metric.${name}`, metric]));
 
@@ -187,21 +239,27 @@ const usualCheckpoints = 100;
 const usualWarmUp = 0.06;
 
 async function settled(task: Task, given: TrainingSettings): Promise<SettledTraining> {
-  const { trains = 'all', steps: wanted, evaluateEvery, patience } = given;
+  const { trains = 'all', steps: wanted, evaluateEvery, patience, accumulate = 1, dropout = 0 } = given;
   const epochs = given.epochs ?? (wanted === undefined ? usualEpochs : undefined);
   checkWhole('epochs', epochs);
   checkWhole('steps', wanted);
   checkWhole('evaluateEvery', evaluateEvery);
   checkWhole('patience', patience);
+  checkWhole('accumulate', accumulate);
+  if (dropout !== 'config') checkFraction('dropout', dropout);
   checkWhole('checkpointEvery', given.checkpointEvery);
   if (!task.evaluation && (evaluateEvery !== undefined || patience !== undefined))
     throw new Error(
       `There are no rows to evaluate on, which ${patience === undefined ? 'evaluateEvery' : 'patience'} is about. Give some (evaluation), or a share that is kept for it (evaluationShare).`,
     );
+  if (task.evaluation) await countBatches(task.evaluation, 'to evaluate on');
   // Steps alone need no count: an epoch of a large corpus would be read for nothing.
-  const stepsPerEpoch =
-    epochs !== undefined || (task.evaluation && evaluateEvery === undefined) ? await batchesIn(task) : undefined;
-  const all = epochs === undefined ? Number.POSITIVE_INFINITY : epochs * stepsPerEpoch!;
+  const batches =
+    epochs !== undefined || (task.evaluation && evaluateEvery === undefined)
+      ? await countBatches(task.batches(0), 'to learn from')
+      : undefined;
+  const stepsPerEpoch = batches === undefined ? undefined : Math.ceil(batches / accumulate);
+  const all = epochs === undefined ? Number.POSITIVE_INFINITY : Math.ceil((epochs * batches!) / accumulate);
   const steps = Math.min(wanted ?? Number.POSITIVE_INFINITY, all);
   return {
     trains,
@@ -214,6 +272,9 @@ async function settled(task: Task, given: TrainingSettings): Promise<SettledTrai
     clip: given.clip ?? 1,
     checkpointEvery: given.checkpointEvery ?? usualCheckpoints,
     seed: given.seed ?? 0,
+    accumulate,
+    dropout,
+    recompute: given.recompute ?? false,
     ...(task.evaluation ? { evaluateEvery: evaluateEvery ?? Math.min(steps, stepsPerEpoch!) } : {}),
     ...(patience === undefined ? {} : { patience }),
     ...(given.threads === undefined ? {} : { threads: given.threads }),
@@ -221,13 +282,11 @@ async function settled(task: Task, given: TrainingSettings): Promise<SettledTrai
   };
 }
 
-async function batchesIn(task: Task): Promise<number> {
+/** Goes through batches once, so that what is wrong with a row is said before anything is learnt. */
+async function countBatches(batches: Stream<StepInputs>, what: string): Promise<number> {
   let count = 0;
-  for await (const _ of task.batches(0).from()) count++;
-  if (count === 0)
-    throw new Error(
-      'The rows make no whole batch, so there is nothing to learn from. Give more rows, or smaller batches.',
-    );
+  for await (const _ of batches.from()) count++;
+  if (count === 0) throw new Error(`The rows ${what} make no whole batch. Give more of them, or smaller batches.`);
   return count;
 }
 
