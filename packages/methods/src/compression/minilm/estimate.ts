@@ -1,10 +1,17 @@
 /** What `papers run minilm` takes: nearly all of it is the student's steps and the teacher's passes before them. */
 import type { Estimate, EstimateFacts, ModelSize } from '../../contract.ts';
-import { linesOf, openSeconds, startBytes, startSeconds, tokensOf, weightBytes } from '../../speed.ts';
+import {
+  flopsPerCore,
+  flopsPerSecond,
+  linesOf,
+  openSeconds,
+  startBytes,
+  startSeconds,
+  tokensOf,
+  weightBytes,
+} from '../../speed.ts';
 import type { MinilmParameters } from './parameters.ts';
 
-/** Operations a second and core of a whole step, what lies between its products included: these are larger than those of a decoder. */
-const stepFlopsPerCore = 70e9;
 /** Bytes a second at which Adam goes through weights, and bytes that it reads and writes of each. */
 const bandwidth = 12e9;
 const adamBytes = 40;
@@ -29,7 +36,7 @@ export function estimate(parameters: MinilmParameters, facts: EstimateFacts): Es
   const length = sequenceLength(parameters, facts);
   const between = assistantOf(parameters, teacher);
   const trained = between ? [between, student] : [student];
-  const speed = stepFlopsPerCore * facts.machine.cores;
+  const speed = flopsPerSecond(facts.machine);
   const tokens = batch * length;
   const heldOut = Math.min(looks.sequences, sequencesOf(parameters, facts) / 10);
   let seconds = startSeconds + openSeconds(teacher);
@@ -61,7 +68,7 @@ export function estimate(parameters: MinilmParameters, facts: EstimateFacts): Es
   return {
     seconds,
     bytes: startBytes + weightBytes(teacher) + Math.max(state, tuned) + saved,
-    basis: `the teacher's pass up to the imitated attention and three times as much of the student for each of ${(steps * batch).toLocaleString('en')} sequences of about ${Math.round(length)} tokens (at most ${seq}), at ${stepFlopsPerCore / 1e9} GFLOP/s on each of ${facts.machine.cores} cores`,
+    basis: `the teacher's pass up to the imitated attention and three times as much of the student for each of ${(steps * batch).toLocaleString('en')} sequences of about ${Math.round(length)} tokens (at most ${seq}), at ${flopsPerCore / 1e9} GFLOP/s on each of ${facts.machine.cores} cores`,
   };
 }
 
