@@ -131,19 +131,19 @@ function lengthsOf(positionIds: Tensor): { last: Tensor; total: Tensor } {
 
 /** Softmax attention in plain operations, under any mask: gradients flow, every step can be seen. */
 export const denseAttention: Attention = (input) => {
-  const { window } = input;
   refuseSlots(input, 'denseAttention');
   if (input.cache) throw new Error('denseAttention computes a whole sequence and takes no cache.');
-  const sequence = input.qkv.shape[1]!;
   const { query, key, value } = rotatedHeads(input);
-  const mask = input.mask
-    ? window === undefined
-      ? input.mask
-      : add(input.mask, windowMask(sequence, window))
-    : causalMask(sequence, window);
-  const { output } = attend(input, query, key, value, mask, input.positionIds, input.positionIds);
+  const { output } = attend(input, query, key, value, maskOf(input), input.positionIds, input.positionIds);
   return { output, key, value };
 };
+
+/** What is added to the scores of whole sequences: the caller's mask, within the window where there is one; else the causal one. */
+export function maskOf({ qkv, mask, window }: Pick<AttentionInput, 'qkv' | 'mask' | 'window'>): Tensor {
+  const sequence = qkv.shape[1]!;
+  if (!mask) return causalMask(sequence, window);
+  return window === undefined ? mask : add(mask, windowMask(sequence, window));
+}
 
 /** Heads and their scale, as the fused kernels take them. */
 export const headsOf = ({

@@ -13,9 +13,8 @@ import {
   sub,
   type Tensor,
 } from '@working-papers/graph';
-import { denseAttention, headsApart, headsTogether, rotatedHeads } from './attention.ts';
+import { denseAttention, headsApart, headsTogether, maskOf, rotatedHeads } from './attention.ts';
 import { denseEncoderAttention, type EncoderParts } from './encoder.ts';
-import { causalMask, windowMask } from './masks.ts';
 import type { Attention, AttentionConfig } from './parts.ts';
 
 export interface TrainingAttentionOptions {
@@ -35,14 +34,10 @@ export function trainingAttention({ block = 128 }: TrainingAttentionOptions = {}
   }
   return (input) => {
     if (input.cache || input.slots || input.watched || input.positions.bias) return denseAttention(input);
-    const { config, window, mask } = input;
     const { query, key, value } = rotatedHeads(input);
-    const sequence = query.shape[2]!;
-    const window_ = mask && window !== undefined ? windowMask(sequence, window) : undefined;
-    const seen = mask ? (window_ ? add(mask, window_) : mask) : causalMask(sequence, window);
     // A mask of the caller's own may let a query see what comes after it.
-    const blocks = mask ? undefined : blocksOf(sequence, block);
-    return { output: mixed(config, { query, key, value }, seen, blocks), key, value };
+    const blocks = input.mask ? undefined : blocksOf(query.shape[2]!, block);
+    return { output: mixed(input.config, { query, key, value }, maskOf(input), blocks), key, value };
   };
 }
 
