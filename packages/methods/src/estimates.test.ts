@@ -37,17 +37,25 @@ const short = first(200, 120);
 const whole = first(120, 1e6).slice(0, 60_000);
 const phrases = first(400, 40);
 
+/** A corpus: the licence's paragraphs and the page's longer lines; and 180 labelled passages of about 280 characters. */
+const licence = await readFile(fileURLToPath(new URL('../../../LICENSE', import.meta.url)), 'utf8');
+const corpus = [
+  ...licence.split(/\n\s*\n/).map((paragraph) => paragraph.replace(/\s+/g, ' ').trim()),
+  ...page.split('\n').filter((line) => line.length >= 80),
+].join('\n');
+const finetune = `text,label\n${Array.from({ length: 180 }, (_, i) => `${'passage '.repeat(35)},${i % 3}\n`).join('')}`;
+
 async function estimated(slug: string, raw: Record<string, unknown>, machine = { cores: 2, memoryBytes: 16e9 }) {
   const method = await descriptorOf(slug);
   const parsed = parseParameters(method, raw as never);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   const inputs: EstimateFacts['inputs'] = {};
-  for (const name of ['prompts', 'phrases', 'positive', 'negative', 'neutral']) {
+  for (const name of ['prompts', 'phrases', 'positive', 'negative', 'neutral', 'corpus', 'finetune']) {
     const text = parsed.value[name];
     if (typeof text === 'string') inputs[name] = { bytes: Buffer.byteLength(text), beginning: text.slice(0, 65_536) };
   }
   const size = (reference: unknown) => (String(reference).includes('minilm') ? minilm : smollm2);
-  const models = { model: size(parsed.value.model), encoder: size(parsed.value.encoder) };
+  const models = { model: size(parsed.value.model), encoder: size(parsed.value.encoder), teacher: minilm };
   return (await estimateOf(slug))!(parsed.value, { machine, models, inputs });
 }
 
@@ -86,6 +94,15 @@ const measured: [name: string, slug: string, raw: Record<string, unknown>, secon
   ['its own words', 'moral-direction', { action: 'fit' }, 3.9, 365],
   ['its example', 'moral-direction', { action: 'generate' }, 21.5, 605],
   ['four longer samples', 'moral-direction', { action: 'generate', samples: 4, maxNew: 40 }, 77.4, 640],
+  // 29 November.
+  ['a student of half the layers', 'minilm', { corpus, steps: 40, batch: 16 }, 37.6, 1208],
+  [
+    'an assistant, a student and three classifiers',
+    'minilm',
+    { corpus, steps: 30, batch: 8, layers: 2, hidden: 192, finetune, epochs: 2 },
+    61.1,
+    1166,
+  ],
 ];
 
 describe('an estimate', () => {
