@@ -15,8 +15,7 @@ export async function fan(context: RunContext, given: Plan = plan): Promise<void
   context.emit({
     type: 'plot',
     name: 'fan',
-    caption:
-      'Final loss over learning rate: the larger the model, the sooner it breaks, unless queries and keys are normalised',
+    caption: 'Final loss over learning rate, a line a size, without and with qk-layernorm',
     setting,
     spec: fanPlot(fanPoints(rows), { sizes: [...sizes], arms: fanArms }),
   });
