@@ -176,7 +176,7 @@ function growthPlots(rows: Rows, summary: ScanSummary, { target }: ReportOptions
               },
             ]
           : []),
-        { value: paperLimit, name: 'the paper’s 1e4' },
+        { value: paperLimit, name: '1e4, recalled from the paper' },
       ],
     }),
   });

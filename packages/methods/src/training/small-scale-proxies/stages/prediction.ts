@@ -78,7 +78,7 @@ export async function prediction(context: RunContext, given: Plan = plan): Promi
         ...(limit
           ? [{ value: alarmAt, name: `alarm, from these runs: ${Number(alarmAt.toPrecision(2)).toLocaleString('en')}` }]
           : []),
-        { value: 1e4, name: 'the paper’s 1e4' },
+        { value: 1e4, name: '1e4, recalled from the paper' },
       ],
     }),
   });
