@@ -194,7 +194,6 @@ export function addTrainFlags(command: Command): Command {
 /** Throws a usage error where flags do not go together. */
 export function checkTrainFlags(task: TaskName, flags: Flags): void {
   for (const { flags: words, of } of taskFlags) {
-    const name = attribute(words);
     const value = flags[attribute(words)];
     const isGiven = words.startsWith('--no-') ? value === false : value !== undefined && value !== false;
     if (!isGiven || of.includes(task)) continue;

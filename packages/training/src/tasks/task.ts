@@ -1,7 +1,6 @@
 /** What every task is: the graph of a batch's loss, and the batches. */
-import { argMax, cast, div, equal, max, not, reduceSum, type Tensor } from '@working-papers/graph';
+import { argMax, cast, div, equal, max, reduceSum, type Tensor } from '@working-papers/graph';
 import type { ModelConfig, Tap, WeightSource } from '@working-papers/models';
-import { ignored } from '../data/sequence.ts';
 import type { Stream } from '../data/stream.ts';
 import { crossEntropy, labelledWeight } from '../losses/cross-entropy.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
