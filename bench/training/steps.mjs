@@ -6,6 +6,7 @@ import { cast, div, input, matmul, mul, reduceSum, slice, unsqueeze } from '../.
 import {
   architectureOf,
   checkConfig,
+  decoderOf,
   gpt2Shapes,
   seededUniform,
   trainingAttention,
@@ -16,6 +17,7 @@ import { openCheckpoint, openModel } from '../../packages/models/dist/node/index
 import { createRuntime } from '../../packages/runtime/dist/node/index.js';
 import {
   adamW,
+  chunkedCrossEntropy,
   createLora,
   crossEntropy,
   loraWeights,
@@ -46,16 +48,15 @@ function uniformTensors(shapes) {
   );
 }
 
-/** Cross-entropy of each next token. */
-function nextTokens(config, weights, { rows, length }) {
+/** Cross-entropy of each next token; `chunked` as `papers train` has it where logits are large. */
+function nextTokens(config, weights, { rows, length }, { chunked = false } = {}) {
   const ids = input('ids', 'int64', [rows, length + 1]);
   const inputs = { ids: slice(ids, 1, 0, length) };
-  const { logits } = architectureOf(config).forward(config, weights, inputs, {
-    parts: {
-      attention: trainingAttention(),
-    },
-  });
-  return crossEntropy(logits, slice(ids, 1, 1));
+  const parts = { attention: trainingAttention() };
+  const { logits, hidden } = decoderOf(config).forward(config, weights, inputs, { parts });
+  const labels = slice(ids, 1, 1);
+  if (!chunked) return crossEntropy(logits, labels);
+  return chunkedCrossEntropy(hidden, labels, decoderOf(config).head(config, weights));
 }
 
 async function gpt(task, options) {
@@ -96,7 +97,7 @@ async function lora(task, options) {
   const byName = new Map(parameters.map(({ name, tensor }) => [name, tensor]));
   const base = weightSource(checkpoint.tensors, 'fp32');
   const weights = loraWeights(base, adapter, { tensor: (name) => byName.get(name) });
-  const loss = nextTokens(checkpoint.config, weights, task);
+  const loss = nextTokens(checkpoint.config, weights, task, { chunked: true });
   const initial = ({ name }) => adapter.tensors.get(name).values;
   return TrainingStep.compile(runtime, { loss, parameters, optimiser }, { initial, ...options });
 }

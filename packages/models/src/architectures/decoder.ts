@@ -68,11 +68,20 @@ export function decoderConfigOf(
 /** Builds the graph of a decoder. */
 export type Decoder = (config: ModelConfig, weights: WeightSource, input: DecoderInput) => DecoderOutput;
 
+/** What makes logits `[..., vocabulary]` of hidden states `[..., hidden]` that went through the final norm. */
+export type DecoderHead = (config: ModelConfig, weights: WeightSource) => (hidden: Tensor) => Tensor;
+
+/** The product with the head's own matrix, or with the embeddings' where they share one. */
+export function headOf(weights: WeightSource, tied: boolean, own: string, embeddings: string) {
+  return (hidden: Tensor): Tensor => weights.linear(hidden, tied || !weights.has(own) ? embeddings : own);
+}
+
 /** A row of the table of architectures for a decoder. */
 export interface DecoderArchitecture extends Architecture {
   readonly kind: 'decoder';
   decoderConfig(config: ModelConfig): DecoderConfig;
   build: Decoder;
+  head: DecoderHead;
 }
 
 /** Makes the row out of the function that builds the graph. */
@@ -80,12 +89,14 @@ export function decoderArchitecture(
   types: readonly string[],
   decoderConfig: (config: ModelConfig) => DecoderConfig,
   build: Decoder,
+  head: DecoderHead,
 ): DecoderArchitecture {
   return {
     kind: 'decoder',
     types,
     decoderConfig,
     build,
+    head,
     facts: decoderConfig,
     inputs: () => ({ required: ['ids'], optional: ['mask', 'positions'] }),
     forward(config, weights, inputs, { tap, parts, logitsAt }) {

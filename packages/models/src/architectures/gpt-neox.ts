@@ -6,9 +6,11 @@ import { shower } from './architecture.ts';
 import { exchangedPositions, refuseWindow } from './combinations.ts';
 import {
   type Decoder,
+  type DecoderHead,
   decoderArchitecture,
   decoderConfigOf,
   embedded,
+  headOf,
   lastRows,
   layerInput,
   wanted,
@@ -113,10 +115,15 @@ export const gptNeoX: Decoder = (modelConfig, weights, input) => {
   }
 
   const hidden = tap('norm', norm(stream, 'gpt_neox.final_layer_norm'));
-  const head = config.tiedHead || !weights.has('embed_out.weight') ? 'gpt_neox.embed_in.weight' : 'embed_out.weight';
-  const logits = tap('logits', weights.linear(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all'), head));
+  const logits = tap(
+    'logits',
+    gptNeoXHead(modelConfig, weights)(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all')),
+  );
   return { logits, hidden, keys, values };
 };
+
+const gptNeoXHead: DecoderHead = (config, weights) =>
+  headOf(weights, gptNeoXConfig(config).tiedHead, 'embed_out.weight', 'gpt_neox.embed_in.weight');
 
 /** `[rows, sequence, heads, 3, headDim]`, as the checkpoint has them, to all queries, then all keys, then all values. */
 function kindsApart(qkv: Tensor, { heads, headDim }: GptNeoXConfig): Tensor {
@@ -132,4 +139,4 @@ const plainMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
   return linear(weights, hidden, `${prefix}.dense_4h_to_h`);
 };
 
-export const gptNeoXArchitecture = decoderArchitecture(['gpt_neox'], gptNeoXConfig, gptNeoX);
+export const gptNeoXArchitecture = decoderArchitecture(['gpt_neox'], gptNeoXConfig, gptNeoX, gptNeoXHead);

@@ -1,12 +1,15 @@
 import type { Tensor } from '@working-papers/graph';
+import type { WeightSource } from '../types.ts';
 import { activationOf } from './activations.ts';
 import { shower } from './architecture.ts';
 import { exchangedPositions } from './combinations.ts';
 import {
   type Decoder,
   type DecoderArchitecture,
+  type DecoderHead,
   decoderArchitecture,
   embedded,
+  headOf,
   lastRows,
   layerInput,
   wanted,
@@ -24,7 +27,7 @@ import { selfAttention } from './self-attention.ts';
  */
 export const gpt2: Decoder = (modelConfig, weights, input) => {
   const config = gpt2Config(modelConfig);
-  const prefix = weights.has('transformer.wte.weight') ? 'transformer.' : '';
+  const prefix = prefixOf(weights);
   const parts: DecoderParts = {
     attention: input.parts?.attention ?? selfAttention,
     positions:
@@ -95,10 +98,14 @@ export const gpt2: Decoder = (modelConfig, weights, input) => {
   }
 
   const hidden = tap('norm', normed);
-  const head = config.tiedHead || !weights.has('lm_head.weight') ? `${prefix}wte.weight` : 'lm_head.weight';
-  const logits = tap('logits', weights.linear(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all'), head));
+  const logits = tap('logits', gpt2Head(modelConfig, weights)(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all')));
   return { logits, hidden, keys, values };
 };
+
+const prefixOf = (weights: WeightSource) => (weights.has('transformer.wte.weight') ? 'transformer.' : '');
+
+const gpt2Head: DecoderHead = (config, weights) =>
+  headOf(weights, gpt2Config(config).tiedHead, 'lm_head.weight', `${prefixOf(weights)}wte.weight`);
 
 /** c_proj(activation(c_fc(x))), both Conv1D. */
 const convolutionMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
@@ -108,6 +115,6 @@ const convolutionMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
 };
 
 export const gpt2Architecture: DecoderArchitecture = {
-  ...decoderArchitecture(['gpt2'], gpt2Config, gpt2),
+  ...decoderArchitecture(['gpt2'], gpt2Config, gpt2, gpt2Head),
   shapes: gpt2Shapes,
 };

@@ -5,8 +5,10 @@ import { exchangedPositions } from './combinations.ts';
 import {
   type Decoder,
   type DecoderArchitecture,
+  type DecoderHead,
   decoderArchitecture,
   embedded,
+  headOf,
   lastRows,
   layerInput,
   wanted,
@@ -107,10 +109,12 @@ export const llama: Decoder = (modelConfig, weights, input) => {
 
   normed = tap('norm', normed);
   const hidden = cut ? normed : apart(normed);
-  const head = config.tiedHead || !weights.has('lm_head.weight') ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  const logits = tap('logits', weights.linear(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all'), head));
+  const logits = tap('logits', llamaHead(modelConfig, weights)(cut ? hidden : wanted(hidden, input.logitsAt ?? 'all')));
   return { logits, hidden, keys, values };
 };
+
+const llamaHead: DecoderHead = (config, weights) =>
+  headOf(weights, llamaConfig(config).tiedHead, 'lm_head.weight', 'model.embed_tokens.weight');
 
 /** down(activation(gate(x)) * up(x)) (GLU variants, arXiv 2002.05202: SwiGLU). */
 export const gatedMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
@@ -126,7 +130,7 @@ export const gatedMlp: Mlp = ({ config, x, weights, prefix, tap }) => {
 };
 
 export const llamaArchitecture: DecoderArchitecture = {
-  ...decoderArchitecture(llamaTypes, llamaConfig, llama),
+  ...decoderArchitecture(llamaTypes, llamaConfig, llama, llamaHead),
   shapes: llamaShapes,
 };
 

@@ -1,6 +1,6 @@
 /** The loss of a large vocabulary in chunks, against the loss of all rows at once. */
 import { readFileSync } from 'node:fs';
-import { gradient, input, matmul, slice, tapeOf } from '@working-papers/graph';
+import { constant, gradient, input, matmul, mul, operationsBefore, slice, tapeOf } from '@working-papers/graph';
 import { architectureOf, checkConfig, trainingAttention, weightSource } from '@working-papers/models';
 import { fixtureTensors } from '@working-papers/models/testing';
 import { createRuntime, residentBytes, watchPeak } from '@working-papers/runtime/node';
@@ -20,42 +20,90 @@ afterAll(() => runtime.close());
 
 const wave = (count: number, of: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7 + of));
 
-test.each([
-  ['even chunks', 4, false],
-  ['the last one shorter', 5, false],
-  ['more than there is', 100, false],
-  ['one row each', 1, true],
-  ['weights', 7, true],
-])('%s: loss and gradients are those of all rows at once', async (_, chunk, weighted) => {
-  const [rows, length, hidden, classes] = [3, 4, 6, 11];
-  const h = input('h', 'float32', [rows, length, hidden]);
-  const w = input('w', 'float32', [hidden, classes]);
-  const labels = input('labels', 'int64', [rows, length]);
-  const weights = weighted ? { weights: input('weights', 'float32', [rows, length]) } : {};
-  const ways = {
-    whole: crossEntropy(matmul(h, w), labels, weights),
-    parts: chunkedCrossEntropy(h, labels, (x) => matmul(x, w), { chunk, ...weights }),
-  };
-  const outputs = Object.entries(ways).flatMap(([way, loss]) => {
-    const [dh, dw] = gradient(loss, [h, w]);
-    return [[`${way}.loss`, loss] as const, [`${way}.h`, dh!] as const, [`${way}.w`, dw!] as const];
+const data = {
+  floats: (shape: readonly number[], of: number) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    return { dtype: 'float32' as const, shape, data: wave(count, of) };
+  },
+  labels: (shape: readonly number[], classes: number, missing: number) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const labelOf = (i: number) => BigInt(i < missing ? ignored : (i * 7) % classes);
+    return { dtype: 'int64' as const, shape, data: BigInt64Array.from({ length: count }, (_, i) => labelOf(i)) };
+  },
+};
+
+const [rows, length, hidden, classes] = [3, 4, 6, 11];
+
+interface Case {
+  chunk?: number;
+  weighted?: boolean;
+  /** The head is the graph's own and not an input of it. */
+  frozen?: boolean;
+  /** Rows and length are known when the program runs. */
+  later?: boolean;
+  missing?: number;
+}
+
+test.each<[string, Case]>([
+  ['even chunks', { chunk: 4 }],
+  ['the last one shorter', { chunk: 5 }],
+  ['more than there is', { chunk: 100 }],
+  ['one row each', { chunk: 1, weighted: true }],
+  ['weights', { chunk: 7, weighted: true }],
+  ['a frozen head', { chunk: 4, frozen: true }],
+  ['a frozen head, the last chunk shorter, weights', { chunk: 5, frozen: true, weighted: true }],
+  ['rows unknown', { later: true }],
+  ['rows unknown, a frozen head', { later: true, frozen: true }],
+  ['a frozen head and nothing labelled', { chunk: 4, frozen: true, missing: 12 }],
+])(
+  '%s: loss and gradients are those of all rows at once',
+  async (_, { chunk, weighted, frozen, later, missing = 3 }) => {
+    const shape = later ? ['rows', 'length'] : [rows, length];
+    const h = input('h', 'float32', [...shape, hidden]);
+    const given = data.floats([hidden, classes], 1);
+    const w = frozen ? constant(given.data, 'float32', [hidden, classes]) : input('w', 'float32', [hidden, classes]);
+    const labels = input('labels', 'int64', shape);
+    const weights = weighted ? { weights: input('weights', 'float32', shape) } : {};
+    const parts = { ...weights, ...(chunk === undefined ? {} : { chunk }) };
+    const ways = {
+      whole: crossEntropy(matmul(h, w), labels, weights),
+      parts: chunkedCrossEntropy(h, labels, (x) => matmul(x, w), parts),
+    };
+    const outputs = Object.entries(ways).flatMap(([way, loss]) => {
+      // Three times the loss: what comes back to it counts.
+      const [dh, dw] = gradient(mul(loss, 3), frozen ? [h] : [h, w]);
+      return [[`${way}.loss`, loss] as const, [`${way}.h`, dh!] as const, ...(dw ? [[`${way}.w`, dw] as const] : [])];
+    });
+    const program = await runtime.compile(Object.fromEntries(outputs));
+    const found = await program.run({
+      h: data.floats([rows, length, hidden], 0),
+      labels: data.labels([rows, length], classes, missing),
+      ...(frozen ? {} : { w: given }),
+      ...(weighted
+        ? { weights: { ...data.floats([rows, length], 2), data: wave(rows * length, 2).map(Math.abs) } }
+        : {}),
+    });
+    program.release();
+    for (const name of ['loss', 'h', ...(frozen ? [] : ['w'])]) {
+      const [own, wanted] = [found[`parts.${name}`]!, found[`whole.${name}`]!];
+      expect(own.shape).toEqual(wanted.shape);
+      for (const [i, value] of (wanted.data as Float32Array).entries()) expect(own.data[i], name).toBeCloseTo(value, 6);
+    }
+  },
+);
+
+test('a frozen head is run once and not again backwards', () => {
+  const h = input('h', 'float32', [8, hidden]);
+  const labels = input('labels', 'int64', [8]);
+  const heads = [
+    constant(wave(hidden * classes, 1), 'float32', [hidden, classes]),
+    input('w', 'float32', [hidden, classes]),
+  ];
+  const scans = heads.map((w) => {
+    const loss = chunkedCrossEntropy(h, labels, (x) => matmul(x, w), { chunk: 4 });
+    return operationsBefore(gradient(loss, [h])).filter(({ rule }) => rule.name === 'mapSlices').length;
   });
-  const program = await runtime.compile(Object.fromEntries(outputs));
-  const data = BigInt64Array.from({ length: rows * length }, (_, i) => BigInt(i < 3 ? ignored : (i * 7) % classes));
-  const found = await program.run({
-    h: { dtype: 'float32', shape: [rows, length, hidden], data: wave(rows * length * hidden, 0) },
-    w: { dtype: 'float32', shape: [hidden, classes], data: wave(hidden * classes, 1) },
-    labels: { dtype: 'int64', shape: [rows, length], data },
-    ...(weighted
-      ? { weights: { dtype: 'float32' as const, shape: [rows, length], data: wave(rows * length, 2).map(Math.abs) } }
-      : {}),
-  });
-  program.release();
-  for (const name of ['loss', 'h', 'w']) {
-    const [own, wanted] = [found[`parts.${name}`]!, found[`whole.${name}`]!];
-    expect(own.shape).toEqual(wanted.shape);
-    for (const [i, value] of (wanted.data as Float32Array).entries()) expect(own.data[i], name).toBeCloseTo(value, 6);
-  }
+  expect(scans).toEqual([1, 2]);
 });
 
 test('takes a fraction of the memory', async () => {
@@ -128,7 +176,7 @@ test('what cannot be cut is named', () => {
   const [h, labels] = [input('h', 'float32', ['rows', 4]), input('labels', 'int64', ['rows'])];
   const head = (x: typeof h) => x;
   expect(() => chunkedCrossEntropy(h, labels, head)).toThrow(
-    'a number of rows that is known when the graph is built; the labels are [rows].',
+    'a number of rows that is known when the graph is built, or labels of two axes; the labels are [rows].',
   );
   const [fixed, four] = [input('h', 'float32', [4, 4]), input('labels', 'int64', [4])];
   expect(() => chunkedCrossEntropy(fixed, four, head, { chunk: 0 })).toThrow('at least 1; got 0.');

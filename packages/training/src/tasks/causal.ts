@@ -18,6 +18,7 @@ import { type Sequence, textSequence, tokenised } from '../data/sequence.ts';
 import { shuffledBuffers } from '../data/shuffle.ts';
 import { grouped, mapped } from '../data/stages.ts';
 import type { Stream } from '../data/stream.ts';
+import { chunkedCrossEntropy } from '../losses/chunked-cross-entropy.ts';
 import { crossEntropy, labelledWeight } from '../losses/cross-entropy.ts';
 import type { StepInputs } from '../step/batch-calls.ts';
 import { layoutOf, partsOf } from './layout.ts';
@@ -35,6 +36,9 @@ export interface CausalOptions extends TaskOptions {
   /** In place of both: the column of conversations, lists of `{ role, content }`; what the assistant says is learnt. */
   messages?: string | undefined;
 }
+
+/** Bytes of a batch's logits from which on those of one sequence exist at a time. */
+const largeLogits = 2 ** 26;
 
 /** Sequences of running text that are mixed at once, in batches. */
 const mixedBatches = 64;
@@ -74,20 +78,22 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     return mapped(padded(grouped(mixed, batch), { length }), tensorsOf);
   };
   const ids = input('ids', 'int64', ['rows', 'length']);
-  const labels = running
-    ? reshape(slice(input('labels', 'int64', ['rows', 'length']), 1, 1), [-1])
-    : input('labels', 'int64', ['wanted']);
+  const following = running ? slice(input('labels', 'int64', ['rows', 'length']), 1, 1) : undefined;
+  const labels = following ? reshape(following, [-1]) : input('labels', 'int64', ['wanted']);
   const at = running ? undefined : input('at', 'int64', ['wanted']);
   // Padding stands behind every token that counts, where none of them sees it.
-  const labelled = (weights: WeightSource, config: ModelConfig, tap?: Tap) => {
-    const { logits } = decoderOf(config).forward(
+  const through = (weights: WeightSource, config: ModelConfig, tap?: Tap) =>
+    decoderOf(config).forward(
       config,
       weights,
       { ids },
       { tap, parts: { attention: trainingAttention() }, logitsAt: at },
     );
+  const labelled = (weights: WeightSource, config: ModelConfig, tap?: Tap) => {
+    const { logits } = through(weights, config, tap);
     return { logits: running ? reshape(slice(logits!, 1, 0, -1), [-1, config.vocab_size]) : logits!, labels };
   };
+  const large = layout.batch * layout.length * model.config.vocab_size * 4 > largeLogits;
   return {
     kind: 'causal',
     model,
@@ -95,8 +101,14 @@ export async function causalTask(model: TrainableModel, data: TaskData, options:
     ...(running ? {} : { batch }),
     labelled,
     graph(weights, tap) {
-      const { logits } = labelled(weights, model.config, tap);
-      return { loss: crossEntropy(logits, labels), count: labelledWeight(labels) };
+      const count = labelledWeight(labels);
+      if (!following || !large) {
+        return { loss: crossEntropy(labelled(weights, model.config, tap).logits, labels), count };
+      }
+      // A tap that looks at the logits gets some, but cannot replace these.
+      const { hidden } = through(weights, model.config, tap);
+      const head = decoderOf(model.config).head(model.config, weights);
+      return { loss: chunkedCrossEntropy(slice(hidden!, 1, 0, -1), following, head), count };
     },
     batches: (epoch) => batchesOf(parts.training.shuffled({ seed, epoch }), epoch),
     evaluation: parts.evaluation && batchesOf(parts.evaluation.inOrder(), 0),

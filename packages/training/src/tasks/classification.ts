@@ -1,13 +1,14 @@
 /** Whole texts, or pairs of them, and a label each. */
 import { cast, input, onesLike } from '@working-papers/graph';
 import { type DataRow, fieldOf, textOf } from '../data/row.ts';
-import { ignored, type Sequence, tokenised } from '../data/sequence.ts';
+import { ignored, type Sequence } from '../data/sequence.ts';
 import { classSequence } from '../data/tags.ts';
 import { classesOf, valuesOfField } from './class-names.ts';
 import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { classesFor, withHead } from './heads.ts';
+import { labelledTask } from './labelled-task.ts';
 import { layoutOf, partsOf } from './layout.ts';
-import { gradeLabelled, type Task, type TaskOptions, tokensOfMask } from './task.ts';
+import type { Task, TaskOptions } from './task.ts';
 import type { TaskData } from './task-data.ts';
 import { type TrainableModel, tokenizerOf } from './trainable-model.ts';
 
@@ -53,17 +54,6 @@ export async function classificationTask(
     labels,
     counted: cast(onesLike(labels), 'float32'),
   });
-  return {
-    kind: 'classification',
-    model: headed,
-    labels: names,
-    rows: layout.rows,
-    batch: layout.batch,
-    labelled,
-    graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
-    batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),
-    evaluation: parts.evaluation && batchesOf(tokenised(parts.evaluation.inOrder(), encode), 0),
-    values: (means) => means,
-    tokensOf: tokensOfMask,
-  };
+  const labelling = { model: headed, labels: names, labelled, layout, rows: parts, seed, encode, batchesOf };
+  return labelledTask('classification', labelling);
 }

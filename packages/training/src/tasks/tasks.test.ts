@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EncoderModel, ModelKind } from '@working-papers/models';
+import { operationsBefore } from '@working-papers/graph';
+import { type EncoderModel, type ModelKind, weightSource } from '@working-papers/models';
 import { openModel } from '@working-papers/models/node';
 import { createRuntime } from '@working-papers/runtime/node';
 import { afterAll, expect, test } from 'vitest';
@@ -136,6 +137,21 @@ test('causal: the circle goes on, in the perplexity that the saved model has too
   }
   expect(sum / tokens).toBeCloseTo(after.loss!, 4);
   model.close();
+});
+
+test('causal: logits that would be large at once are made for one sequence at a time', async () => {
+  const options = { evaluation: circleRows(8, { words: 40, seed: 2 }), length: 32 };
+  const measured = async (batch: number) => {
+    const task = await causalTask(smallLlama(), circleRows(128, { words: 40 }), { ...options, batch });
+    const { loss } = task.graph(weightSource(task.model.tensors, 'fp32'));
+    const training = await Training.compile(runtime, task);
+    const values = await training.evaluate();
+    training.release();
+    return { measured: values.loss!, chunked: operationsBefore([loss]).some(({ rule }) => rule.name === 'mapSlices') };
+  };
+  const [few, many] = [await measured(8), await measured(2 ** 14)];
+  expect([few.chunked, many.chunked]).toEqual([false, true]);
+  expect(many.measured).toBeCloseTo(few.measured, 5);
 });
 
 test('causal: of a completion and of a conversation what is to be said is learnt', async () => {

@@ -1,13 +1,14 @@
 /** A tag for every word of a text. */
 import { input, reshape } from '@working-papers/graph';
 import { type DataRow, fieldOf, shown, textOf } from '../data/row.ts';
-import { type Sequence, tokenised } from '../data/sequence.ts';
+import type { Sequence } from '../data/sequence.ts';
 import { taggedText, taggedWords } from '../data/tags.ts';
 import { classesOf } from './class-names.ts';
 import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { classesFor, withHead } from './heads.ts';
+import { labelledTask } from './labelled-task.ts';
 import { layoutOf, partsOf } from './layout.ts';
-import { gradeLabelled, type Task, type TaskOptions, tokensOfMask } from './task.ts';
+import type { Task, TaskOptions } from './task.ts';
 import type { TaskData } from './task-data.ts';
 import { type TrainableModel, tokenizerOf } from './trainable-model.ts';
 
@@ -55,19 +56,8 @@ export async function tokenTask(model: TrainableModel, data: TaskData, options: 
     logits: reshape(forward(weights, config, tapped(tap)).logits!, [-1, names.length]),
     labels,
   });
-  return {
-    kind: 'token',
-    model: headed,
-    labels: names,
-    rows: layout.rows,
-    batch: layout.batch,
-    labelled,
-    graph: (weights, tap) => gradeLabelled(labelled(weights, headed.config, tap)),
-    batches: (epoch) => batchesOf(tokenised(parts.training.shuffled({ seed, epoch }), encode), epoch),
-    evaluation: parts.evaluation && batchesOf(tokenised(parts.evaluation.inOrder(), encode), 0),
-    values: (means) => means,
-    tokensOf: tokensOfMask,
-  };
+  const labelling = { model: headed, labels: names, labelled, layout, rows: parts, seed, encode, batchesOf };
+  return labelledTask('token', labelling);
 }
 
 /** A list of a row, or the parts of a text between white space. */
