@@ -12,6 +12,7 @@ export { tokenizerOfGguf } from './gguf-tokenizer.ts';
 export { heldTensor } from './held-tensor.ts';
 export { quantise, type WrittenType, writtenTypes } from './quantise.ts';
 export {
+  joinedPieces,
   parseSafetensorsHeader,
   parseShardIndex,
   type SafetensorsEntry,

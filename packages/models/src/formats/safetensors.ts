@@ -217,3 +217,16 @@ export async function* safetensorsFile(
     }
   }
 }
+
+/** Pieces end to end, for files that are small enough to be held: those of {@link safetensorsFile}, say. */
+export async function joinedPieces(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const held: Uint8Array[] = [];
+  for await (const piece of pieces) held.push(piece);
+  const whole = new Uint8Array(held.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let place = 0;
+  for (const piece of held) {
+    whole.set(piece, place);
+    place += piece.byteLength;
+  }
+  return whole;
+}

@@ -1,5 +1,6 @@
 /** The state of a training as the bytes of a safetensors file: what a run that was killed goes on from, to the same bits. */
 import {
+  joinedPieces,
   parseSafetensorsHeader,
   type SafetensorsEntry,
   safetensorsFile,
@@ -38,21 +39,8 @@ export function checkpointPieces(step: TrainingStep, beside: Beside = {}): Async
 }
 
 /** {@link checkpointPieces} in one array. */
-export async function checkpointBytes(step: TrainingStep, beside: Beside = {}): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of checkpointPieces(step, beside)) {
-    pieces.push(piece);
-    length += piece.byteLength;
-  }
-  const whole = new Uint8Array(length);
-  let place = 0;
-  for (const piece of pieces) {
-    whole.set(piece, place);
-    place += piece.byteLength;
-  }
-  return whole;
-}
+export const checkpointBytes = (step: TrainingStep, beside: Beside = {}): Promise<Uint8Array> =>
+  joinedPieces(checkpointPieces(step, beside));
 
 /** Puts a step where the bytes of {@link checkpointBytes} were; see {@link restoreCheckpoint}. */
 export function restoreCheckpointBytes(bytes: Uint8Array, step: TrainingStep): Promise<Beside> {

@@ -1,5 +1,5 @@
 /** Students that are kept between runs: what was trained once is not trained again, and what was broken off goes on. */
-import { parseSafetensorsHeader, safetensorsFile, safetensorsHeaderLength } from '@working-papers/models';
+import { joinedPieces, parseSafetensorsHeader, safetensorsFile, safetensorsHeaderLength } from '@working-papers/models';
 import type { RunContext } from '../../contract.ts';
 import { type Student, studentOf } from './student.ts';
 import type { Kept } from './student-training.ts';
@@ -43,17 +43,9 @@ export async function forget(store: RunContext['store'], key: string): Promise<v
   }
 }
 
-async function studentBytes({ tensors }: Student, about: unknown): Promise<Uint8Array> {
+function studentBytes({ tensors }: Student, about: unknown): Promise<Uint8Array> {
   const plain = [...tensors.values()].map(({ name, shape, bytes }) => ({ name, shape, type: 'F32' as const, bytes }));
-  const pieces: Uint8Array[] = [];
-  for await (const piece of safetensorsFile(plain, { about: JSON.stringify(about) })) pieces.push(piece);
-  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
+  return joinedPieces(safetensorsFile(plain, { about: JSON.stringify(about) }));
 }
 
 function readStudent(bytes: Uint8Array, config: Student['config']): KeptStudent<unknown> {

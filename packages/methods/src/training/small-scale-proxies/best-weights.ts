@@ -1,5 +1,5 @@
 /** The checkpoint of the best run of a scan. */
-import { type SafetensorsTensor, safetensorsFile } from '@working-papers/models';
+import { joinedPieces, type SafetensorsTensor, safetensorsFile } from '@working-papers/models';
 import { writeText } from '../../artifact-text.ts';
 import type { RunContext } from '../../contract.ts';
 import { lossOf, type Row } from './rows.ts';
@@ -70,7 +70,7 @@ export class BestWeights {
   }
 }
 
-async function bytesOf(weights: Weights, row: Row, { proxy, arm }: Job): Promise<Uint8Array> {
+function bytesOf(weights: Weights, row: Row, { proxy, arm }: Job): Promise<Uint8Array> {
   const tensors = [...weights].map(
     ([name, { shape, values }]): SafetensorsTensor => ({
       name,
@@ -88,13 +88,5 @@ async function bytesOf(weights: Weights, row: Row, { proxy, arm }: Job): Promise
     seed: String(row.seed),
     loss: String(row.loss),
   };
-  const pieces: Uint8Array[] = [];
-  for await (const piece of safetensorsFile(tensors, metadata)) pieces.push(piece);
-  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
+  return joinedPieces(safetensorsFile(tensors, metadata));
 }

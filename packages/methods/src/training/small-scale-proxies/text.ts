@@ -1,4 +1,5 @@
 /** What a scan trains on: a text as numbers of its characters, or a file of tokens. */
+import { joinedPieces } from '@working-papers/models';
 import { randomKey, type StepInputs, uniformAt } from '@working-papers/training';
 import type { RunContext } from '../../contract.ts';
 
@@ -80,21 +81,17 @@ async function readText(input: string, context: RunContext): Promise<string> {
 }
 
 async function readTokens(input: string, context: RunContext): Promise<{ tokens: Uint16Array; vocabulary: number }> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of context.bytes(input)) {
-    pieces.push(piece);
-    length += piece.byteLength;
-    if (length > 2 * most) throw new Error(`${input} has more than ${most} tokens; give a part of it.`);
+  async function* limited() {
+    let length = 0;
+    for await (const piece of context.bytes(input)) {
+      length += piece.byteLength;
+      if (length > 2 * most) throw new Error(`${input} has more than ${most} tokens; give a part of it.`);
+      yield piece;
+    }
   }
-  if (length % 2 !== 0)
-    throw new Error(`${input} has ${length} bytes; tokens are two bytes each (uint16, little-endian).`);
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.byteLength;
-  }
+  const bytes = await joinedPieces(limited());
+  if (bytes.length % 2 !== 0)
+    throw new Error(`${input} has ${bytes.length} bytes; tokens are two bytes each (uint16, little-endian).`);
   const tokens = new Uint16Array(bytes.buffer);
   return { tokens, vocabulary: tokens.reduce((top, token) => Math.max(top, token), 0) + 1 };
 }
