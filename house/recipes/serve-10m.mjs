@@ -1,5 +1,5 @@
 /**
- * house:serve-10m: node house/make.mjs serve-10m [--steps 1500] [--seed 1] [--out house/serve-10m] [--resume]. --resume goes on from the folder's
+ * house:serve-10m: node house/make.mjs serve-10m [--steps 2400] [--seed 1] [--out house/serve-10m] [--resume]. --resume goes on from the folder's
  * checkpoint. Fails where the gate is not passed.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ function materialOf(chapters) {
 }
 
 await makeDecoder({
-  ...optionsOf('serve-10m', 1500),
+  ...optionsOf('serve-10m', 2400),
   recipe: serve10m,
   material: materialOf(books),
   held: materialOf(await chaptersOf('house:held-out')),

@@ -78,7 +78,7 @@ test('a training that ended goes on to the same bits, from the end of a phase an
 });
 
 test('what is said of texts does not depend on how many are looked at together', async () => {
-  const values = decoderInitial(short.config, 2);
+  const values = decoderInitial(short, 2);
   const texts = stretchesOf(material, 64).slice(0, 3);
   const said: number[] = [];
   for (const rows of [1, 2, 4]) {

@@ -41,6 +41,8 @@ export interface DecoderRecipe {
   curriculum(steps: number): readonly Phase[];
   /** The highest rate of learning. */
   rate: number;
+  /** Deviation of the matrices at the beginning, the embeddings' being 0.02. Default 0.02. */
+  deviation?: number;
 }
 
 /** AdamW (0.9, 0.95), decay 0.1 on matrices, clipped at 1; 100 steps up to the rate, then one cosine down to a tenth. */
@@ -59,16 +61,23 @@ export function decoderOptimiser(rate: number, steps: number): Transformation {
   );
 }
 
-/** Normal with deviation 0.02, what writes the stream over the root of twice the layers; norms are 1. */
-export function decoderInitial(config: ModelConfig, seed: number): Map<string, Float32Array> {
+/**
+ * Normal, embeddings with deviation 0.02 and matrices with that of the recipe, what writes the stream over the root of twice the layers; norms
+ * are 1.
+ */
+export function decoderInitial(
+  { config, deviation = 0.02 }: Pick<DecoderRecipe, 'config' | 'deviation'>,
+  seed: number,
+): Map<string, Float32Array> {
   const uniform = seededUniform(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
   return new Map(
     [...llamaShapes(config)].map(([name, shape]) => {
       const count = shape.reduce((product, size) => product * size, 1);
       if (shape.length === 1) return [name, new Float32Array(count).fill(1)];
-      const deviation = /(o_proj|down_proj)/.test(name) ? 0.02 / Math.sqrt(2 * config.num_hidden_layers) : 0.02;
-      return [name, Float32Array.from({ length: count }, () => deviation * normal())];
+      const own = /embed_tokens/.test(name) ? 0.02 : deviation;
+      const spread = /(o_proj|down_proj)/.test(name) ? own / Math.sqrt(2 * config.num_hidden_layers) : own;
+      return [name, Float32Array.from({ length: count }, () => spread * normal())];
     }),
   );
 }
@@ -160,11 +169,12 @@ export interface DecoderTraining extends Pick<TrainOptions, 'evaluation' | 'sign
  */
 export async function trainDecoder(
   runtime: Runtime,
-  { config, curriculum, rate }: DecoderRecipe,
+  recipe: DecoderRecipe,
   { material, seed, steps, load, checkpoint, ...options }: DecoderTraining,
 ): Promise<{ end: TrainingEnd; weights: Map<string, Float32Array> }> {
-  const phases = curriculum(steps);
-  const values = decoderInitial(config, seed);
+  const { config, rate } = recipe;
+  const phases = recipe.curriculum(steps);
+  const values = decoderInitial(recipe, seed);
   let state: { done: number; tensors: ReadonlyMap<string, Float32Array> } | undefined;
   let end: TrainingEnd = 'done';
   for (const { until } of phases) {

@@ -5,7 +5,7 @@ import type { RunContext } from '../../contract.ts';
 import { type Books, readBooks } from './books.ts';
 import { fineTuned } from './comparison.ts';
 import { keptStudent } from './kept.ts';
-import { Reporter } from './reporter.ts';
+import { Reporter, reportFineTuning } from './reporter.ts';
 import type { Settings } from './settings.ts';
 import type { Side, Student, Values } from './student.ts';
 import { type Goal, type LogEntry, trainStudent } from './student-training.ts';
@@ -106,17 +106,7 @@ export class Bench {
         rate: settings.finetuneRate,
         seed,
         signal: context.signal,
-        onStep: (step, steps, loss) => {
-          if (step % 5 === 0 || step === steps)
-            context.emit({
-              type: 'progress',
-              stage: `fine-tuning ${name}`,
-              done: step,
-              total: steps,
-              unit: 'steps',
-              message: `Fine-tuning "${name}" with seed ${seed}: loss ${loss.toFixed(3)}`,
-            });
-        },
+        onStep: reportFineTuning(context, name, `Fine-tuning "${name}" with seed ${seed}`),
       });
       await context.store.put(key, new TextEncoder().encode(JSON.stringify(100 * accuracy)));
       accuracies.push(100 * accuracy);

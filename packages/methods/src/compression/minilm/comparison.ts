@@ -6,6 +6,7 @@ import { classificationTask, splitByFraction, Training } from '@working-papers/t
 import type { Row, RunContext } from '../../contract.ts';
 import type { Teacher } from './distill.ts';
 import type { MinilmParameters } from './parameters.ts';
+import { reportFineTuning } from './reporter.ts';
 import { layerWeights, randomWeights, type Student, studentConfig, studentOf } from './student.ts';
 
 /** A text with what is to be said of it. */
@@ -144,16 +145,7 @@ export async function compareOnLabels(
       rate,
       seed,
       signal,
-      onStep: (step, steps, loss) => {
-        context.emit({
-          type: 'progress',
-          stage: `fine-tuning ${name}`,
-          done: step,
-          total: steps,
-          unit: 'steps',
-          message: `Fine-tuning the ${name}: loss ${loss.toFixed(3)}`,
-        });
-      },
+      onStep: reportFineTuning(context, name, `Fine-tuning the ${name}`),
     });
     if (name === 'student') tuned = classifier;
     const { low, high } = wilson(Math.round(accuracy * test.length), test.length);

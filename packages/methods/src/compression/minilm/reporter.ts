@@ -57,3 +57,12 @@ export class Reporter {
     });
   }
 }
+
+/** What a fine-tuning says of itself, every fifth step and at the end. */
+export const reportFineTuning =
+  (context: RunContext, name: string, says = `Fine-tuning ${name}`) =>
+  (step: number, steps: number, loss: number): void => {
+    if (step % 5 !== 0 && step !== steps) return;
+    const message = `${says}: loss ${loss.toFixed(3)}`;
+    context.emit({ type: 'progress', stage: `fine-tuning ${name}`, done: step, total: steps, unit: 'steps', message });
+  };
