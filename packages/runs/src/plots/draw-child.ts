@@ -117,7 +117,8 @@ function improved(
     left: Math.min(most, left + reach(({ box }) => -box.x1)),
     right: Math.min(most, right + reach(({ box }) => box.x2 - drawn.width)),
     top: Math.min(most, top + reach(({ box }) => -box.y1)),
-    bottom: Math.min(most, bottom + reach(({ box }) => box.y2 - drawn.height)),
+    // Vega's box of a text ends above the tails of g and p.
+    bottom: Math.min(most, bottom + reach(({ box }) => box.y2 + 2 - drawn.height)),
   };
   const changed = Object.entries(padding).some(([side, value]) => value > layout.padding[side as keyof typeof padding]);
   return changed ? { ...layout, padding } : undefined;
