@@ -8,13 +8,16 @@ import { keptStudent } from './kept.ts';
 import { Reporter, reportFineTuning } from './reporter.ts';
 import type { Settings } from './settings.ts';
 import type { Side, Student, Values } from './student.ts';
-import { type Goal, type LogEntry, trainStudent } from './student-training.ts';
+import { type Goal, type LogEntry, type StudentTrainingOptions, trainStudent } from './student-training.ts';
 
 /** A distilled student and the account of it. */
 export interface Trained {
   student: Student;
   log: LogEntry[];
 }
+
+/** How one distillation goes otherwise than the settings say. */
+export type Pace = Partial<Pick<StudentTrainingOptions, 'steps' | 'rate' | 'warmup'>>;
 
 export class Bench {
   readonly context: RunContext;
@@ -56,20 +59,21 @@ export class Bench {
     config: Student['config'],
     initial: () => Values | Promise<Values>,
     goal: Goal,
-    steps = this.settings.steps,
+    { steps = this.settings.steps, rate = this.settings.rate, warmup }: Pace = {},
   ): Promise<Trained> {
     const { context, settings, teacher, books } = this;
     const reporter = new Reporter(context, steps, name);
     const { student, about, found } = await keptStudent<{ log: LogEntry[] }>(
       context.store,
-      `${this.#key} ${name} ${steps}`,
+      `${this.#key} ${name} ${steps}${rate === settings.rate ? '' : ` at ${rate}`}`,
       config,
       async (kept) => {
         const made = await trainStudent(teacher.runtime, goal, config, await initial(), books, {
           steps,
           batch: settings.batch,
           seq: settings.seq,
-          rate: settings.rate,
+          rate,
+          warmup,
           seed: 1,
           padId: teacher.tokenizer.padId ?? 0,
           signal: context.signal,

@@ -15,26 +15,22 @@ export async function assistant(context: RunContext, settings: Settings = usual)
   const config = studentConfig(teacher.config, shape);
   const between = studentConfig(teacher.config, { layers: teacher.config.num_hidden_layers, hidden: shape.hidden });
   const half = Math.ceil(settings.steps / 2);
-  const direct = await bench.distilled(
-    '3x192, direct',
-    config,
-    () => randomWeights(config, 1),
-    relationGoal(side),
-    2 * half,
-  );
+  const direct = await bench.distilled('3x192, direct', config, () => randomWeights(config, 1), relationGoal(side), {
+    steps: 2 * half,
+  });
   const middle = await bench.distilled(
     'assistant 6x192',
     between,
     () => randomWeights(between, 1),
     relationGoal(side),
-    half,
+    { steps: half },
   );
   const through = await bench.distilled(
     '3x192, through the assistant',
     config,
     () => randomWeights(config, 1),
     relationGoal(sideOf(middle.student)),
-    half,
+    { steps: half },
   );
   const lossOf = async (student: Student) =>
     (

@@ -3,7 +3,7 @@ import { cast, fusedMatmul, input } from '@working-papers/graph';
 import { architectureOf, trainingEncoderAttention } from '@working-papers/models';
 import { meanSquaredError } from '@working-papers/training';
 import type { RunContext } from '../../../contract.ts';
-import { Bench, rangeOf, type Trained } from '../bench.ts';
+import { Bench, type Pace, rangeOf, type Trained } from '../bench.ts';
 import { copyOf } from '../comparison.ts';
 import { relationGoal, sideOf } from '../distill.ts';
 import { comparedHeads } from '../heads.ts';
@@ -29,7 +29,7 @@ const names = {
   minilm: 'MiniLM',
   attention: 'attention alone',
   values: 'values alone',
-  hidden: 'hidden states',
+  hidden: 'last hidden states',
   scratch: 'from scratch',
   truncated: 'every second layer',
   teacher: 'teacher',
@@ -41,13 +41,14 @@ export async function quality(context: RunContext, settings: Settings = usual): 
   const config = studentConfig(teacher.config, shape);
   const random = () => randomWeights(config, 1);
   const distilled: Record<string, Trained> = {};
-  const goals: [string, Goal][] = [
+  const goals: [string, Goal, Pace?][] = [
     [names.minilm, relationGoal(side)],
     [names.attention, relationGoal(side, { useVR: false })],
     [names.values, relationGoal(side, { useAT: false })],
-    [names.hidden, hiddenStates(side, config)],
+    // At the rate of the others it comes to the mean of all states within 100 steps, and stays there.
+    [names.hidden, hiddenStates(side, config), { rate: settings.rate / 5, warmup: 0.1 }],
   ];
-  for (const [name, goal] of goals) distilled[name] = await bench.distilled(name, config, random, goal);
+  for (const [name, goal, pace] of goals) distilled[name] = await bench.distilled(name, config, random, goal, pace);
   const taken = takenLayers(teacher.config.num_hidden_layers, shape.layers);
   const options = { runtime: teacher.runtime, seed: 1, taken };
   const models: [string, Student][] = [
@@ -77,7 +78,7 @@ export async function quality(context: RunContext, settings: Settings = usual): 
       hidden: { ...kept(names.hidden), unit: '%', model },
       teacher: { ...rangeOf(of(names.teacher)), unit: '% right', model },
     },
-    setting: `${setting}; ${layers}; accuracy as a share of the teacher's with the same seed of fine-tuning, mean and range over the seeds; truncated is layers ${taken.map((layer) => layer + 1).join(', ')} of the teacher`,
+    setting: `${setting}; ${layers}; accuracy as a share of the teacher's with the same seed of fine-tuning, mean and range over the seeds; truncated is layers ${taken.map((layer) => layer + 1).join(', ')} of the teacher, hidden imitates its last hidden states through a linear map at a fifth of the rate`,
     seeds,
   });
   context.emit({
