@@ -36,7 +36,7 @@ export class Reporter {
       [who, entry.heldOut ? 'held-out' : '', name].filter((part) => part !== '').join(' ');
     const point = (name: string, y: number, yUnit: string) =>
       this.#context.emit({ type: 'metric', series: series(name), x: entry.step, y, xUnit: 'steps', yUnit });
-    for (const [part, value] of Object.entries(entry.parts)) point(part, value, 'nats');
+    for (const [part, value] of Object.entries(entry.parts)) point(part, value, part === 'MSE' ? '' : 'nats');
     if (entry.rate !== undefined) point('rate', entry.rate, '');
     if (entry.tokensPerSecond !== undefined) point('speed', entry.tokensPerSecond, 'tokens/s');
     this.#entry = entry;
