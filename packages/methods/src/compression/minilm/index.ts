@@ -167,7 +167,7 @@ export default {
     },
   ],
   remarks: [
-    'Of the rivals in the stage quality, the student of hidden states is no fair one yet: at the rate of the others its distillation settled at a constant, and after fine-tuning it gave one class only. No verdict rests on it.',
+    'Of the rivals in the stage quality, the one that imitates the last hidden states learns little: at the rate of the others it comes to the mean of all states, at a fifth of it hardly further, and starts fine-tuning worse than random weights do. Losses on every layer (TinyBERT) are not built; no verdict rests on it.',
     'The released checkpoints came from a UniLM v2 teacher; the distillation loop was never released; MiniLMv2 superseded the loss. Reviewers noted baselines that differ from earlier reports.',
     'The "50 %" excludes embeddings; at width 384 the embedding table is twice the student\'s Transformer.',
     'Output product, MLP and norms behind the last attention, and the pooler, learn nothing from the loss and stay as they began: a student is a place to start fine-tuning from, not an encoder to use.',
