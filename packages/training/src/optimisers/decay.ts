@@ -1,8 +1,9 @@
-import { add, mul } from '@working-papers/graph';
-import { isSelected, type Selection } from '../parameters.ts';
+import { add, mul, type Tensor } from '@working-papers/graph';
+import { isSelected, type Parameter, type Selection } from '../parameters.ts';
+import { mapElementwise } from './elementwise.ts';
 import { checkAtLeast } from './option-checks.ts';
 import { type Schedule, valueAt } from './schedules.ts';
-import { mapUpdates, type Transformation } from './transformation.ts';
+import type { Transformation } from './transformation.ts';
 
 export interface WeightDecay {
   weightDecay: number;
@@ -18,9 +19,7 @@ export function addDecayedWeights({ weightDecay, decayed = () => true }: WeightD
   checkAtLeast(0, 'weightDecay', weightDecay);
   if (weightDecay === 0) return (updates) => updates;
   return (updates, parameters) =>
-    mapUpdates(updates, parameters, (update, parameter) =>
-      isSelected(decayed, parameter) ? add(update, mul(parameter.tensor, weightDecay)) : update,
-    );
+    mapElementwise(updates, parameters, (update, { tensor }) => add(update, mul(tensor, weightDecay)), kindOf(decayed));
 }
 
 /**
@@ -39,11 +38,12 @@ export function decayWeights({
   if (weightDecay === 0) return (updates) => updates;
   return (updates, parameters, scope) => {
     const factor = scope.scalar('decay', (step) => -weightDecay * valueAt(schedule, step));
-    return mapUpdates(updates, parameters, (update, parameter) =>
-      isSelected(decayed, parameter) ? add(update, mul(parameter.tensor, factor)) : update,
-    );
+    const decay = (update: Tensor, { tensor }: Parameter) => add(update, mul(tensor, factor));
+    return mapElementwise(updates, parameters, decay, kindOf(decayed));
   };
 }
+
+const kindOf = (decayed: Selection) => (parameter: Parameter) => (isSelected(decayed, parameter) ? '' : undefined);
 
 /** Decay that stands beside the gradient and its moments. */
 export interface DecoupledDecay extends Partial<WeightDecay> {
