@@ -1,11 +1,10 @@
 import { add, div, mul, sqrt } from '@working-papers/graph';
 import { type DecoupledDecay, decayWeights } from './decay.ts';
-import { mapElementwise } from './elementwise.ts';
 import { checkAtLeast, checkFraction } from './option-checks.ts';
 import { scaleByRate } from './rate.ts';
 import { scaled } from './scaled.ts';
 import { type Schedule, valueAt } from './schedules.ts';
-import { chain, type Transformation } from './transformation.ts';
+import { chain, mapUpdates, type Transformation } from './transformation.ts';
 
 export interface AdamOptions {
   /** What is kept of the mean of the gradients. Default 0.9. */
@@ -31,7 +30,7 @@ export function scaleByAdam({ b1 = 0.9, b2 = 0.999, eps = 1e-8 }: AdamOptions = 
   return (updates, parameters, scope) => {
     const scale = scope.scalar('scale', (step) => (1 - b1) / (1 - b1 ** (step + 1)) / root(step));
     const epsilon = scope.scalar('epsilon', (step) => valueAt(eps, step) / root(step));
-    return mapElementwise(updates, parameters, (gradient, { name, shape }) => {
+    return mapUpdates(updates, parameters, (gradient, { name, shape }) => {
       const mean = add(mul(scope.state(`mean.${name}`, shape), b1), gradient);
       const square = add(mul(scope.state(`square.${name}`, shape), b2), mul(gradient, gradient));
       scope.put(`mean.${name}`, mean);

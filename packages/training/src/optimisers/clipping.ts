@@ -1,9 +1,8 @@
 import { add, clip, constant, div, min, mul, reduceSum, sqrt, type Tensor } from '@working-papers/graph';
 import type { Updates } from '../parameters.ts';
-import { mapElementwise } from './elementwise.ts';
 import { checkPositive } from './option-checks.ts';
 import { scaled } from './scaled.ts';
-import type { Transformation } from './transformation.ts';
+import { mapUpdates, type Transformation } from './transformation.ts';
 
 /** The Euclidean norm of all updates taken as one vector: a float32 scalar, 0 where there are none. */
 export function globalNorm(updates: Updates): Tensor {
@@ -27,12 +26,12 @@ export function clipByGlobalNorm({ maxNorm, onNorm }: GlobalNormOptions): Transf
     const norm = globalNorm(updates);
     onNorm?.(norm);
     const factor = min(div(maxNorm, add(norm, 1e-6)), 1);
-    return mapElementwise(updates, parameters, (update) => scaled(update, factor));
+    return mapUpdates(updates, parameters, (update) => scaled(update, factor));
   };
 }
 
 /** Keeps each element of the updates between -limit and limit (Optax's `clip`, PyTorch's `clip_grad_value_`). */
 export function clipByValue(limit: number): Transformation {
   checkPositive('The limit of clipByValue', limit);
-  return (updates, parameters) => mapElementwise(updates, parameters, (update) => clip(update, -limit, limit));
+  return (updates, parameters) => mapUpdates(updates, parameters, (update) => clip(update, -limit, limit));
 }

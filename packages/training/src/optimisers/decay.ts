@@ -1,9 +1,8 @@
-import { add, mul, type Tensor } from '@working-papers/graph';
-import { isSelected, type Parameter, type Selection } from '../parameters.ts';
-import { mapElementwise } from './elementwise.ts';
+import { add, mul } from '@working-papers/graph';
+import { isSelected, type Selection } from '../parameters.ts';
 import { checkAtLeast } from './option-checks.ts';
 import { type Schedule, valueAt } from './schedules.ts';
-import type { Transformation } from './transformation.ts';
+import { mapUpdates, type Transformation } from './transformation.ts';
 
 export interface WeightDecay {
   weightDecay: number;
@@ -19,7 +18,9 @@ export function addDecayedWeights({ weightDecay, decayed = () => true }: WeightD
   checkAtLeast(0, 'weightDecay', weightDecay);
   if (weightDecay === 0) return (updates) => updates;
   return (updates, parameters) =>
-    mapElementwise(updates, parameters, (update, { tensor }) => add(update, mul(tensor, weightDecay)), kindOf(decayed));
+    mapUpdates(updates, parameters, (update, parameter) =>
+      isSelected(decayed, parameter) ? add(update, mul(parameter.tensor, weightDecay)) : update,
+    );
 }
 
 /**
@@ -38,12 +39,11 @@ export function decayWeights({
   if (weightDecay === 0) return (updates) => updates;
   return (updates, parameters, scope) => {
     const factor = scope.scalar('decay', (step) => -weightDecay * valueAt(schedule, step));
-    const decay = (update: Tensor, { tensor }: Parameter) => add(update, mul(tensor, factor));
-    return mapElementwise(updates, parameters, decay, kindOf(decayed));
+    return mapUpdates(updates, parameters, (update, parameter) =>
+      isSelected(decayed, parameter) ? add(update, mul(parameter.tensor, factor)) : update,
+    );
   };
 }
-
-const kindOf = (decayed: Selection) => (parameter: Parameter) => (isSelected(decayed, parameter) ? '' : undefined);
 
 /** Decay that stands beside the gradient and its moments. */
 export interface DecoupledDecay extends Partial<WeightDecay> {

@@ -1,10 +1,9 @@
 import { add, clip, mul, type Tensor } from '@working-papers/graph';
 import { type DecoupledDecay, decayWeights } from './decay.ts';
-import { mapElementwise } from './elementwise.ts';
 import { checkFraction } from './option-checks.ts';
 import { scaleByRate } from './rate.ts';
 import type { Schedule } from './schedules.ts';
-import { chain, type Transformation } from './transformation.ts';
+import { chain, mapUpdates, type Transformation } from './transformation.ts';
 
 export interface LionMoments {
   /** What the update takes of the old momentum; the rest of the gradient. Default 0.9. */
@@ -25,7 +24,7 @@ export function scaleByLion({ b1 = 0.9, b2 = 0.99 }: LionMoments = {}): Transfor
   // With M = b1 / (1 - b1) * m: M ← b2 * M + entering * g = b2 * (M + g) + (entering - b2) * g.
   const entering = (b1 * (1 - b2)) / (1 - b1);
   return (updates, parameters, scope) =>
-    mapElementwise(updates, parameters, (gradient, { name, shape }) => {
+    mapUpdates(updates, parameters, (gradient, { name, shape }) => {
       const both = add(scope.state(`momentum.${name}`, shape), gradient);
       scope.put(`momentum.${name}`, add(mul(both, b2), mul(gradient, entering - b2)));
       return signs(both);

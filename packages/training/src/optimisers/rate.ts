@@ -1,8 +1,7 @@
-import { mapElementwise } from './elementwise.ts';
 import { checkAtLeast } from './option-checks.ts';
 import { scaled } from './scaled.ts';
 import { type Schedule, valueAt } from './schedules.ts';
-import type { Transformation } from './transformation.ts';
+import { mapUpdates, type Transformation } from './transformation.ts';
 
 /**
  * The learning rate. Its sign turns descent into what is added to the weights: the updates are multiplied by minus the rate. The rate
@@ -12,6 +11,6 @@ export function scaleByRate(rate: Schedule | number): Transformation {
   if (typeof rate === 'number') checkAtLeast(0, 'The learning rate', rate);
   return (updates, parameters, scope) => {
     const factor = scope.scalar('rate', (step) => -valueAt(rate, step));
-    return mapElementwise(updates, parameters, (update) => scaled(update, factor));
+    return mapUpdates(updates, parameters, (update) => scaled(update, factor));
   };
 }

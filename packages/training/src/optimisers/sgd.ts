@@ -1,10 +1,9 @@
 import { add, mul } from '@working-papers/graph';
 import { addDecayedWeights, type WeightDecay } from './decay.ts';
-import { mapElementwise } from './elementwise.ts';
 import { checkFraction } from './option-checks.ts';
 import { scaleByRate } from './rate.ts';
 import type { Schedule } from './schedules.ts';
-import { chain, type Transformation } from './transformation.ts';
+import { chain, mapUpdates, type Transformation } from './transformation.ts';
 
 export interface TraceOptions {
   /** What is kept of the trace at each step, at least 0 and below 1. */
@@ -25,7 +24,7 @@ export function trace({ momentum, nesterov = false, dampening = 0 }: TraceOption
     );
   return (updates, parameters, scope) => {
     const share = dampening > 0 && scope.scalar('share', (step) => (step === 0 ? 1 : 1 - dampening));
-    return mapElementwise(updates, parameters, (gradient, { name, shape }) => {
+    return mapUpdates(updates, parameters, (gradient, { name, shape }) => {
       const next = add(mul(scope.state(`trace.${name}`, shape), momentum), share ? mul(gradient, share) : gradient);
       scope.put(`trace.${name}`, next);
       return nesterov ? add(gradient, mul(next, momentum)) : next;
