@@ -96,7 +96,7 @@ export async function makeDecoder({ recipe, material, held, lengths, tokenizer, 
     overwrite: true,
   });
   const report = { steps, seed, gates, node: process.version };
-  await writeFile(join(out, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`);
+  await writeFile(join(out, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   console.log(JSON.stringify(report));
   runtime.close();
   const against = failing(gates);

@@ -60,7 +60,7 @@ const report = {
   test: { passages: test.length, accuracy },
   node: process.version,
 };
-await writeFile(join(values.out, 'report.json'), `${JSON.stringify(report, undefined, 1)}\n`);
+await writeFile(join(values.out, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 console.log(JSON.stringify(report));
 const { least, most } = whichBookGate;
 if (accuracy >= least && accuracy <= most) {
