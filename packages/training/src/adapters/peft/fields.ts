@@ -1,12 +1,8 @@
 /** Fields of an adapter_config.json, each checked. */
 import { FormatError } from '@working-papers/models';
+import { shown } from '../../data/row.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
-
-const shown = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-};
 
 /** Whether a field says something: neither absent nor null, false, 0, empty. */
 export function isSet(value: unknown): boolean {

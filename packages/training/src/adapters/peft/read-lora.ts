@@ -1,4 +1,5 @@
 import { FormatError, type WeightTensor, weightSource } from '@working-papers/models';
+import { shown } from '../../data/row.ts';
 import { adaptableByModule, tiedHead, weightUses } from '../adaptable.ts';
 import { lowRankParts, wholeWeight } from '../create-lora.ts';
 import { loraConfig } from '../lora-config.ts';
@@ -116,13 +117,13 @@ function refuseVariants(fields: Fields): void {
   }
   if (isSet(fields.bias) && fields.bias !== 'none') {
     throw new FormatError(
-      `The adapter trains biases (bias '${String(fields.bias)}'), which is not built. Merge it into its base model with peft.`,
+      `The adapter trains biases (bias ${shown(fields.bias)}), which is not built. Merge it into its base model with peft.`,
     );
   }
   const start = fields.init_lora_weights;
   if (typeof start === 'string' && /^(pissa|olora|corda|loftq|lora_ga)/i.test(start)) {
     throw new FormatError(
-      `The adapter was begun with '${start}', which changes the base model's weights too. Save it with peft's path_initial_model_for_weight_conversion, which makes plain LoRA of it.`,
+      `The adapter was begun with ${shown(start)}, which changes the base model's weights too. Save it with peft's path_initial_model_for_weight_conversion, which makes plain LoRA of it.`,
     );
   }
 }
@@ -130,7 +131,7 @@ function refuseVariants(fields: Fields): void {
 function refuseModule(module: string, fields: Fields): never {
   const base = textField(fields, 'base_model_name_or_path');
   throw new FormatError(
-    `The adapter has an update of the module '${module}', which this model has not. ${base ? `It was made for ${base}.` : 'It was made for another model.'}`,
+    `The adapter has an update of the module ${shown(module)}, which this model has not. ${base ? `It was made for ${shown(base)}.` : 'It was made for another model.'}`,
   );
 }
 
@@ -175,6 +176,6 @@ function checkUse(adapter: LoraAdapter, model: BaseModel): void {
   if (!idle) return;
   const { architectures, tie_word_embeddings: tied } = model.config;
   throw new FormatError(
-    `The model has no use for the adapter's weight '${idle.name}': its configuration says architectures ${JSON.stringify(architectures ?? null)}, tie_word_embeddings ${JSON.stringify(tied ?? null)}. Open it with a configuration that has this head.`,
+    `The model has no use for the adapter's weight '${idle.name}': its configuration says architectures ${shown(architectures ?? null)}, tie_word_embeddings ${shown(tied ?? null)}. Open it with a configuration that has this head.`,
   );
 }

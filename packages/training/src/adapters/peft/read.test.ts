@@ -71,8 +71,8 @@ describe('what is not read, or not of this model', () => {
     ['no type', read(lora)({ peft_type: undefined }), /of type null/],
     ['a type of the language', read(lora)({ peft_type: 'toString' }), /of type "toString"/],
     ['DoRA', read(lora)({ use_dora: true }), /is DoRA \(use_dora\), which is not built/],
-    ['trained biases', read(lora)({ bias: 'all' }), /trains biases \(bias 'all'\)/],
-    ['PiSSA', read(lora)({ init_lora_weights: 'pissa_niter_4' }), /begun with 'pissa_niter_4', which changes the base/],
+    ['trained biases', read(lora)({ bias: 'all' }), /trains biases \(bias "all"\)/],
+    ['PiSSA', read(lora)({ init_lora_weights: 'pissa_niter_4' }), /begun with "pissa_niter_4", which changes the base/],
     [
       'a rank of nothing',
       read(lora)({ r: 0 }),
@@ -97,7 +97,7 @@ describe('what is not read, or not of this model', () => {
     [
       'a module of another model',
       read(lora)({}, (own) => own.set(anA.replace('q_proj', 'x'), numbers('', [4, 32]))),
-      /an update of the module 'model.layers.0.self_attn.x', which this model has not. It was made for llama-lora/,
+      /an update of the module "model.layers.0.self_attn.x", which this model has not. It was made for "llama-lora"/,
     ],
     [
       'a name of another layout',

@@ -1,4 +1,5 @@
 import { FormatError, type WeightTensor } from '@working-papers/models';
+import { shown } from '../../data/row.ts';
 import type { Adapter, BaseModel } from '../types.ts';
 import type { Fields } from './fields.ts';
 import { readLora } from './read-lora.ts';
@@ -22,6 +23,6 @@ export function adapterOfPeft(fields: Fields, tensors: ReadonlyMap<string, Weigh
   const read = typeof type === 'string' && Object.hasOwn(readers, type) ? readers[type] : undefined;
   if (read) return read(fields, tensors, model);
   throw new FormatError(
-    `An adapter of type ${JSON.stringify(type ?? null)} cannot be opened; these can: ${Object.keys(readers).join(', ')}.`,
+    `An adapter of type ${shown(type ?? null)} cannot be opened; these can: ${Object.keys(readers).join(', ')}.`,
   );
 }
