@@ -108,7 +108,7 @@ function improved(
     return { ...layout, legendAbove: true };
   if (Math.abs(drawn.width - width) > 1 && layout.views + width - drawn.width > 40)
     return { ...layout, views: layout.views + width - drawn.width };
-  const texts = placed(view).filter(({ kind, item }) => kind === 'text' && item.opacity !== 0);
+  const texts = [...placed(view), ...titles].filter(({ kind, item }) => kind === 'text' && item.opacity !== 0);
   // A letter may reach a pixel out of the box that it is measured by.
   const reach = (side: (placed: Placed) => number) => Math.ceil(Math.max(0, ...texts.map((text) => side(text) + 1)));
   const most = 0.4 * width;
@@ -117,8 +117,7 @@ function improved(
     left: Math.min(most, left + reach(({ box }) => -box.x1)),
     right: Math.min(most, right + reach(({ box }) => box.x2 - drawn.width)),
     top: Math.min(most, top + reach(({ box }) => -box.y1)),
-    // Vega's box of a text ends above the tails of g and p.
-    bottom: Math.min(most, bottom + reach(({ box }) => box.y2 + 2 - drawn.height)),
+    bottom: Math.min(most, bottom + reach(({ box }) => box.y2 - drawn.height)),
   };
   const changed = Object.entries(padding).some(([side, value]) => value > layout.padding[side as keyof typeof padding]);
   return changed ? { ...layout, padding } : undefined;
