@@ -48,7 +48,7 @@ function withUpdates(model: BaseModel, adapter: LoraAdapter, sign: 1 | -1): Base
   for (const layer of adapter.layers) {
     const found = find(layer.module, layer.kind);
     if (!found) {
-      throw new Error(`The adapter has an update of the module '${layer.module}', which this model has not.`);
+      throw new Error(`The adapter has an update of the module "${layer.module}", which this model has not.`);
     }
     const own = tensors.get(found.weight)!;
     if (isBlockType(own.type)) {

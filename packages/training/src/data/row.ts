@@ -1,4 +1,5 @@
 /** Rows of a data set, before they are tokens. */
+import { shown } from '../shown.ts';
 import { listed } from './stages.ts';
 import type { Stream } from './stream.ts';
 
@@ -45,9 +46,3 @@ function sizeOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
   return Object.values(value).reduce((sum: number, inner) => sum + sizeOf(inner), 1);
 }
-
-/** The start of a value, as sentences show it. */
-export const shown = (value: unknown): string => {
-  const text = typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-};

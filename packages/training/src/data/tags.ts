@@ -1,6 +1,6 @@
 /** Labels of whole texts and of their tokens. */
 import type { EncodeOptions, Tokenizer } from '@working-papers/models';
-import { shown } from './row.ts';
+import { shown } from '../shown.ts';
 import { ignored, type Sequence } from './sequence.ts';
 
 /** A class by its name, or by its number when it is one. Throws a sentence when there is none of it. */

@@ -27,8 +27,8 @@ export interface ChunkOptions extends RowOptions {
  * {@link crossEntropy} of `head(hidden)` where the logits of a few rows exist at a time, forwards and backwards: for vocabularies whose logits
  * take more memory than the model (cut cross-entropy, arXiv 2411.09009). float32 hidden states `[..., hidden]`, int64 labels `[...]`; the
  * head makes logits `[chunk, classes]` of rows `[chunk, hidden]`. A head that depends on inputs of the graph, as weights that are trained do,
- * is computed once more in the backward pass; of any other the gradient of a chunk is made beside its loss (Liger kernels, arXiv 2410.10989,
- * section 3.2).
+ * is computed once more in the backward pass; of any other the gradient of a chunk is made beside its loss (Liger kernels, arXiv 2410.10989),
+ * also where nobody asks for it, as an evaluation does not.
  *
  * Throws where neither the number of rows is known when the graph is built nor a first axis to cut along is there.
  *

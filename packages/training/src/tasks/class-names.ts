@@ -1,6 +1,7 @@
 /** The classes of a task: named by the user, by the model, or by the data. */
-import { type DataRow, fieldOf, shown } from '../data/row.ts';
+import { type DataRow, fieldOf } from '../data/row.ts';
 import { classOf } from '../data/tags.ts';
+import { shown } from '../shown.ts';
 import type { Rows } from './task-data.ts';
 
 /** Classes by their names, and the number of what a row says. */

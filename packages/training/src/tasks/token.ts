@@ -1,8 +1,9 @@
 /** A tag for every word of a text. */
 import { input, reshape } from '@working-papers/graph';
-import { type DataRow, fieldOf, shown, textOf } from '../data/row.ts';
+import { type DataRow, fieldOf, textOf } from '../data/row.ts';
 import type { Sequence } from '../data/sequence.ts';
 import { taggedText, taggedWords } from '../data/tags.ts';
+import { shown } from '../shown.ts';
 import { classesOf } from './class-names.ts';
 import { encoderBatches, encoderFor, tapped } from './encoder-batches.ts';
 import { classesFor, withHead } from './heads.ts';

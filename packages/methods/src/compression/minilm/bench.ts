@@ -63,9 +63,10 @@ export class Bench {
   ): Promise<Trained> {
     const { context, settings, teacher, books } = this;
     const reporter = new Reporter(context, steps, name);
+    const own = rate === settings.rate && warmup === undefined ? '' : ` ${JSON.stringify({ rate, warmup })}`;
     const { student, about, found } = await keptStudent<{ log: LogEntry[] }>(
       context.store,
-      `${this.#key} ${name} ${steps}${rate === settings.rate ? '' : ` at ${rate}`}`,
+      `${this.#key} ${name} ${steps}${own}`,
       config,
       async (kept) => {
         const made = await trainStudent(teacher.runtime, goal, config, await initial(), books, {

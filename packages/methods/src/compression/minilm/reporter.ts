@@ -58,9 +58,9 @@ export class Reporter {
   }
 }
 
-/** What a fine-tuning says of itself, every fifth step and at the end. */
+/** What a fine-tuning says of itself, every fifth step and at the end: `says` what it does, and the loss. */
 export const reportFineTuning =
-  (context: RunContext, name: string, says = `Fine-tuning ${name}`) =>
+  (context: RunContext, name: string, says: string) =>
   (step: number, steps: number, loss: number): void => {
     if (step % 5 !== 0 && step !== steps) return;
     const message = `${says}: loss ${loss.toFixed(3)}`;

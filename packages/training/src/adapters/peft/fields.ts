@@ -1,6 +1,6 @@
 /** Fields of an adapter_config.json, each checked. */
 import { FormatError } from '@working-papers/models';
-import { shown } from '../../data/row.ts';
+import { shown } from '../../shown.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

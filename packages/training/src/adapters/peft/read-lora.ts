@@ -1,5 +1,5 @@
 import { FormatError, type WeightTensor, weightSource } from '@working-papers/models';
-import { shown } from '../../data/row.ts';
+import { shown } from '../../shown.ts';
 import { adaptableByModule, tiedHead, weightUses } from '../adaptable.ts';
 import { lowRankParts, wholeWeight } from '../create-lora.ts';
 import { loraConfig } from '../lora-config.ts';

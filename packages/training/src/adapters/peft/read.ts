@@ -1,5 +1,5 @@
 import { FormatError, type WeightTensor } from '@working-papers/models';
-import { shown } from '../../data/row.ts';
+import { shown } from '../../shown.ts';
 import type { Adapter, BaseModel } from '../types.ts';
 import type { Fields } from './fields.ts';
 import { readLora } from './read-lora.ts';

@@ -1,7 +1,7 @@
 /** Rows of text files: plain, JSON Lines, comma- and tab-separated. */
 import { pipeline, Readable } from 'node:stream';
 import { type Parser, parse } from 'csv-parse';
-import { shown } from '../../data/row.ts';
+import { shown } from '../../shown.ts';
 import { checkedText, type Line, linesOf, type TextLimits, type TextPlace } from './lines.ts';
 
 /** A row, the line on which it begins, and the place behind it. */

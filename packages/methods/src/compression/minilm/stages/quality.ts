@@ -45,7 +45,7 @@ export async function quality(context: RunContext, settings: Settings = usual): 
     [names.minilm, relationGoal(side)],
     [names.attention, relationGoal(side, { useVR: false })],
     [names.values, relationGoal(side, { useAT: false })],
-    // At the rate of the others it comes to the mean of all states within 100 steps, and stays there.
+    // At the rate of the others it comes to the mean of all states and stays there.
     [names.hidden, hiddenStates(side, config), { rate: settings.rate / 5, warmup: 0.1 }],
   ];
   for (const [name, goal, pace] of goals) distilled[name] = await bench.distilled(name, config, random, goal, pace);
