@@ -51,6 +51,7 @@ import {
   rotaryEmbedding,
   round,
   scatterElements,
+  scatterND,
   sigmoid,
   sign,
   silu,
@@ -264,6 +265,26 @@ const cases: Case[] = [
     'scatterElements',
     (a, u, i) => exp(scatterElements(a, i, u, { axis: 1 })),
     [x([2, 4]), x([2, 2], 2), indices([2, 2], [0, 3, 2, 1])],
+  ],
+  [
+    'scatterND, rows',
+    (a, u, i) => exp(scatterND(a, i, u)),
+    [x([4, 3]), x([2, 3], 2), indices([2, 1], [3, -4])],
+    [
+      ['n', 3],
+      [2, 3],
+      [2, 1],
+    ],
+  ],
+  [
+    'scatterND, by several indices',
+    (a, u, i) => exp(scatterND(a, i, u)),
+    [x([2, 3, 2]), x([3, 2], 2), indices([3, 2], [0, 2, 1, -3, -2, 1])],
+    [
+      ['n', 'm', 2],
+      [3, 2],
+      [3, 2],
+    ],
   ],
   [
     'scatterElements, added',

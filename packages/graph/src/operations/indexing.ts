@@ -1,9 +1,10 @@
 import { checkSameType } from '../broadcast.ts';
 import { type Dimension, formatShape, sameShape } from '../dimensions.ts';
 import { apply, applyAll, checkAxis, describe, freshDimension, rule, ShapeError, type Tensor } from '../tensor.ts';
+import { add, mod, mul } from './elementwise.ts';
 import { expandLike, zerosLike } from './expand.ts';
 import { reducedShape } from './reduction.ts';
-import { reshape } from './shape.ts';
+import { dimensionOf, reshape } from './shape.ts';
 import { constant, toTensor } from './sources.ts';
 
 function checkIndices(where: string, indices: Tensor): void {
@@ -108,7 +109,6 @@ export function scatterElements(
   return apply(scatterElementsRule, [x, indices, updates], { axis, reduction: options.reduction ?? 'none' });
 }
 
-/** A write of state between runs rather than a step of something trained, so it has no gradient; {@link scatterElements} has. */
 const scatterNDRule = rule<readonly [Tensor, Tensor, Tensor]>({
   name: 'scatterND',
   infer: ([x, indices, updates]) => {
@@ -130,6 +130,11 @@ const scatterNDRule = rule<readonly [Tensor, Tensor, Tensor]>({
     }
     return [x];
   },
+  gradient: ({ inputs: [, indices, updates], gradient: g }) => [
+    scatterND(g, indices, zerosLike(updates)),
+    undefined,
+    slicesAt(g, indices),
+  ],
   onnx: { type: 'ScatterND' },
 });
 
@@ -139,6 +144,17 @@ const scatterNDRule = rule<readonly [Tensor, Tensor, Tensor]>({
  */
 export function scatterND(x: Tensor, indices: Tensor, updates: Tensor): Tensor {
   return apply(scatterNDRule, [x, indices, updates]);
+}
+
+/** The slices of `x` at places `[..., k]` along its first k dimensions, negative ones counted from the end: `[..., rest]`. */
+function slicesAt(x: Tensor, places: Tensor): Tensor {
+  const depth = places.shape.at(-1) as number;
+  // One index for the k dimensions, as if they were one.
+  const flat = Array.from({ length: depth }, (_, axis) => {
+    const place = gather(places, toTensor(axis, 'int64'), -1);
+    return mod(place, dimensionOf(x, axis));
+  }).reduce((index, place, axis) => add(mul(index, dimensionOf(x, axis)), place));
+  return gather(reshape(x, [-1, ...x.shape.slice(depth)]), flat, 0);
 }
 
 interface ArgAttributes {
