@@ -143,5 +143,5 @@ test('a quantised weight is not merged into, and neither is another model', asyn
     /q_proj.weight' is quantised \(Q8_0\), so a merged one would be rounded again. Attach the adapter instead/,
   );
   const { model: other } = await peftCase('bert-classifier');
-  expect(() => mergeAdapter(other, adapter)).toThrow(/module 'model.layers.0.* which this model has not/);
+  expect(() => mergeAdapter(other, adapter)).toThrow(/module "model.layers.0.*", which this model has not/);
 });
